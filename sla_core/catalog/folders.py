@@ -100,7 +100,7 @@ def stray_files(folder: Path, label: str, named: frozenset[str] | None) -> Itera
                 says = f'closes no day, as no calendar names it; write closed.ics = "{name}", or remove it'
                 yield Fault(f"{label}/{name}", "", says)
             continue
-        if name.casefold().endswith(DOCUMENTS) or (
+        if name.casefold().endswith((*DOCUMENTS, ".schema.json")) or (
             name.casefold().endswith(".txt") and ".toml" not in name.casefold()
         ):
             continue

@@ -1,4 +1,4 @@
-"""The commands `check`, `explain`, `oncall`, `questions` and `simulate`."""
+"""The commands `check`, `explain`, `oncall`, `policy`, `questions` and `simulate`."""
 
 from __future__ import annotations
 
@@ -36,6 +36,13 @@ Examples:
   frontline check --readings         what the policy's text leaves open, and how it is read
   frontline check m3ter --trace      each requirement ID, and what carries it
   frontline check --json             faults and warnings, for scripts
+"""
+_SCHEMA = """\b
+Examples:
+  frontline policy schema plans.toml > plans.schema.json
+  frontline policy schema --into ./policies/ours/2026-01-01
+
+Editors with Taplo read the first line of a file: #:schema ./plans.schema.json
 """
 _SIMULATE = """\b
 Examples:
@@ -185,3 +192,27 @@ def add_commands(app: typer.Typer, stored_tickets: Histories, read_feeds: ReadFe
             vendor, plan, tickets, account, against, against_plan, mapped or (), columns or (), until
         )
         return simulate.run(request, stored_tickets, as_json)
+
+    policy = typer.Typer(add_completion=False, rich_markup_mode=None, help="Write a policy of your own.")
+    app.add_typer(policy, name="policy", rich_help_panel=POLICY)
+
+    @policy.callback()
+    def group() -> None:
+        """Write a policy of your own."""
+
+    @policy.command(epilog=_SCHEMA)
+    def schema(
+        file: Annotated[
+            str | None, typer.Argument(metavar="FILE", help="A file of a policy (default: all).")
+        ] = None,
+        into: Annotated[
+            Path | None, typer.Option(metavar="FOLDER", help="Write one file for each into it.")
+        ] = None,
+    ) -> int:
+        """Print the JSON Schema of a policy's files, for editors.
+
+        An editor that knows it completes keys and marks faults while you type.
+        """
+        from bot.cli.policy import schemas
+
+        return schemas.run(file, into)
