@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -25,7 +25,7 @@ __all__ = [
 
 # The library is slow to load, so only calendars that need it import it.
 if TYPE_CHECKING:
-    from dateutil.rrule import rrule, rruleset
+    from recurring_ical_events import CalendarQuery
 
 SATURDAY, SUNDAY = 5, 6
 
@@ -58,44 +58,51 @@ class AnnualDay:
 
 @dataclass(frozen=True, slots=True)
 class ListedDays:
-    """An entry of an operator's list: `days` days from `first`, repeated by `rule` if there is one.
+    """The days of an operator's list: an iCalendar file of whole-day events, once or recurring."""
 
-    `rule` is the value of an iCalendar RRULE. `skipped` are first days on which it does not apply.
-    """
-
-    name: str
-    first: date
-    days: int = 1
-    rule: str | None = None
-    skipped: frozenset[date] = frozenset()
+    text: str
+    certified_until: date | None = None
+    """The end of its last year; None if anything in it recurs."""
+    kept: frozenset[str] | None = None
+    """The names of the events that count; None: all of them."""
 
     def in_year(self, year: int) -> dict[date, str]:
-        """The closed days of `year`, including those of an entry that began in the year before."""
-        earliest = date(year, 1, 1) - timedelta(self.days - 1)
-        closed = (
-            start + timedelta(n)
-            for start in self._starts(earliest, date(year, 12, 31))
-            for n in range(self.days)
-        )
-        return {day: self.name for day in closed if day.year == year}
+        """The days of `year`, with the names of all events of a day."""
+        return dict(_listed_in(self.text, self.kept, year))
 
-    def _starts(self, earliest: date, latest: date) -> list[date]:
-        if self.rule is None:
-            return [self.first] if earliest <= self.first <= latest else []
-        found = _recurrence(self.rule, self.first).between(_midnight(earliest), _midnight(latest), inc=True)
-        return [at.date() for at in found if at.date() not in self.skipped]
+    def names(self) -> frozenset[str]:
+        """The names of all of its events."""
+        return _names_in(self.text)
 
 
-@lru_cache(maxsize=256)
-def _recurrence(rule: str, first: date) -> rrule | rruleset:
-    """The days of an iCalendar RRULE from `first` on. Raises ValueError if the rule is invalid."""
-    from dateutil.rrule import rrulestr
+@lru_cache(maxsize=1024)
+def _listed_in(text: str, kept: frozenset[str] | None, year: int) -> tuple[tuple[date, str], ...]:
+    names: dict[date, list[str]] = {}
+    begin, end = date(year, 1, 1), date(year + 1, 1, 1)
+    for event in _occurrences(text).between(begin, end):
+        if kept is not None and str(event["SUMMARY"]) not in kept:
+            continue
+        first, after = max(event.start, begin), min(event.end, end)
+        for day in (first + timedelta(n) for n in range((after - first).days)):
+            named = names.setdefault(day, [])
+            if (name := str(event["SUMMARY"])) not in named:
+                named.append(name)
+    return tuple((day, "; ".join(sorted(names[day]))) for day in sorted(names))
 
-    return rrulestr(rule, dtstart=_midnight(first), cache=True)
+
+@lru_cache(maxsize=64)
+def _names_in(text: str) -> frozenset[str]:
+    from icalendar import Calendar
+
+    return frozenset(str(event["SUMMARY"]) for event in Calendar.from_ical(text).walk("VEVENT"))
 
 
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time())
+@lru_cache(maxsize=64)
+def _occurrences(text: str) -> CalendarQuery:
+    import recurring_ical_events
+    from icalendar import Calendar
+
+    return recurring_ical_events.of(Calendar.from_ical(text))
 
 
 @dataclass(frozen=True)
@@ -113,6 +120,8 @@ class Closures:
     """When half days close, as a time after midnight, if their name does not say it."""
     opened: tuple[ListedDays, ...] = ()
     """Working days from operators' lists, which are open in any case."""
+    left_out: tuple[str, ...] = ()
+    """What of its iCalendar files is not a day, so that it closes nothing: file, line, and why."""
 
     @property
     def any(self) -> bool:

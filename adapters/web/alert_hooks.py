@@ -11,13 +11,13 @@ import structlog
 from aiohttp import web
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
 
 from adapters.web.server import Route
 from adapters.web.signatures import has_bearer_token, is_standard_webhook
 from bot.config.alerts import AlertFormat, AlertSource
 from bot.model.inbound import AlarmChanged, Dispatch, Done
 from bot.ports import Clock
-from sla_core.catalog.load import faults_of
 
 log = structlog.get_logger(__name__)
 
@@ -107,8 +107,20 @@ def alarm_of(format: AlertFormat, source: str, body: bytes, at: datetime, delive
 def _sentence(wrong: ValidationError) -> str:
     if any(error["type"] == "json_invalid" for error in wrong.errors()):
         return "The body is not valid JSON."
-    faults = [": ".join(filter(None, (fault.key, fault.says))) for fault in faults_of("", wrong)]
-    return f"{'; '.join(faults)}."
+    return f"{'; '.join(_fault(error) for error in wrong.errors())}."
+
+
+def _fault(error: ErrorDetails) -> str:
+    """One fault of a JSON body, for the program that sent it."""
+    key = ".".join(str(part + 1) if isinstance(part, int) else part for part in error["loc"])
+    match error["type"]:
+        case "missing":
+            says = "is missing"
+        case "value_error":
+            says = str(error["ctx"]["error"])
+        case _:
+            says = f"{error['msg'][0].lower()}{error['msg'][1:]}"
+    return f"{key}: {says}" if key else says
 
 
 def _summary(group: _Alertmanager) -> str:

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, Valida
 from bot.config.oncall_calendar import OnCallCalendar, OnCallFeed, UnreadableCalendar
 from sla_core.calendar import WEEKDAYS, BoundaryTime, BusinessCalendar, Hours, Span, instant_of
 from sla_core.catalog.crosscheck import unknown
-from sla_core.catalog.load import Fault, faults_of
+from sla_core.catalog.files import Fault, faults_of
 from sla_core.catalog.schema import Strict, TimeText, Weekdays, zone
 from sla_core.oncall import Layer, ListRota, Overrides, Rota, Rotation, Shift, TimedRota, next_handover
 
@@ -105,7 +105,7 @@ def read_rotas(
         try:
             parsed = _LIST.validate_python(value) if isinstance(value, list) else _Table.model_validate(value)
         except ValidationError as wrong:
-            faults += faults_of(file, wrong, within=("rotas", role))
+            faults += faults_of(file, wrong, _Table, ("rotas", role))
             continue
         found = [*_faults(parsed, role, set(names.values()))]
         faults += [Fault(file, f"{key}.{where}" if where else key, says) for where, says in found]

@@ -41,7 +41,8 @@ from bot.config.rotas import DayPart, Zone, read_rotas
 from bot.config.saved_replies import SavedReply, read_saved_replies
 from bot.model.address import Place, UserRef
 from sla_core.catalog.crosscheck import unknown
-from sla_core.catalog.load import Fault, Faults, faults_of, load, vendors
+from sla_core.catalog.files import Fault, Faults, faults_of
+from sla_core.catalog.load import load, vendors
 from sla_core.catalog.schema import Tries, WaitText
 from sla_core.engine import FEWEST_DAYS
 from sla_core.oncall import ListRota, Rota, TimedRota
@@ -295,7 +296,7 @@ def _validated(raw: dict[str, Any], name: str) -> tuple[_File | None, list[Fault
     except ValidationError as wrong:
         faults = [
             replace(f, key=f.key.replace(".order_form.terms.", ".order_form."))
-            for f in faults_of(name, wrong)
+            for f in faults_of(name, wrong, _File)
         ]
         for error in wrong.errors():
             if error["type"] != "extra_forbidden" or not _removed(raw, error["loc"]):

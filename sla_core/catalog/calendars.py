@@ -5,25 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
+from zoneinfo import ZoneInfo
 
 from sla_core.calendar import WEEKDAYS, BusinessCalendar, Hours, always
 from sla_core.catalog import ics, schema
 from sla_core.catalog.crosscheck import unknown
+from sla_core.catalog.pitfalls import holiday_faults
 from sla_core.closures import AnnualDay, Closures, EndClosures, ListedDays, PublicHolidays
 from sla_core.hours.openings import through
 from sla_core.hours.published import HALF_DAY, YEARS
 
 FILE = "calendars.toml"
+UTC = ZoneInfo("UTC")
 _SAMPLE_DAY = date(2026, 1, 15)
 _MOST_NAMED = 4
 """How many days a fault names."""
 
 
 class CalendarReader:
-    """Reads calendars. `fault` takes file, key and what is wrong; `listed` reads an iCalendar file."""
+    """Reads calendars. `fault` takes file, key and what is wrong.
+
+    `listed` reads an iCalendar file. It takes the key that names it, its name, the calendar's zone, and
+    whether to leave out what is no day.
+    """
 
     def __init__(
-        self, fault: Callable[[str, str, str], None], listed: Callable[[str, str], list[ListedDays]]
+        self,
+        fault: Callable[[str, str, str], None],
+        listed: Callable[[str, str, ZoneInfo, bool], ics.Listed],
     ) -> None:
         self._fault = fault
         self._listed = listed
@@ -44,7 +53,7 @@ class CalendarReader:
             for part in self._hours(f"{name}.open.{number}", opening)
         )
         closed = file.closed or schema.ClosuresFile()
-        closures = self._closures(f"{name}.closed", closed)
+        closures = self.closures(f"{name}.closed", closed, hours[0].opens.zone or UTC)
         self._check_half_days(f"{name}.closed", closed, closures)
         special = self._special(name, file.special)
         return BusinessCalendar(hours, closures, closed.early, self._ends(name, file, hours), special)
@@ -92,12 +101,17 @@ class CalendarReader:
                 says = f'takes whole days only; write "{HALF_DAY}" under `{name}.closed.public`'
                 self._fault(FILE, f"{name}.{key}.public", says)
         return EndClosures(
-            self._closures(f"{name}.closed_at_opening_end", opening or schema.DaysOffFile()),
-            self._closures(f"{name}.closed_at_closing_end", closing or schema.DaysOffFile()),
+            self.closures(
+                f"{name}.closed_at_opening_end", opening or schema.DaysOffFile(), hours[0].opens.zone or UTC
+            ),
+            self.closures(
+                f"{name}.closed_at_closing_end", closing or schema.DaysOffFile(), hours[0].closes.zone or UTC
+            ),
             file.shared_from,
         )
 
-    def _closures(self, key: str, file: schema.DaysOffFile) -> Closures:
+    def closures(self, key: str, file: schema.DaysOffFile, zone: ZoneInfo) -> Closures:
+        """The closed days under a key. `zone` is that of the calendar's clocks."""
         annual = []
         for day in file.annual:
             month, number = (int(part) for part in day.on.split("-"))
@@ -110,40 +124,53 @@ class CalendarReader:
         public = []
         for rule in file.public:
             found = PublicHolidays(**rule.model_dump())
-            try:
-                unknown = found.unknown_names(YEARS)
-            except (NotImplementedError, ValueError) as wrong:
-                self._fault(FILE, f"{key}.public", str(wrong))
+            if wrong := [*holiday_faults(found)]:
+                for says in wrong:
+                    self._fault(FILE, f"{key}.public", says)
                 continue
-            for holiday in unknown:
-                self._fault(FILE, f"{key}.public", f'{rule.country} has no holiday "{holiday}"')
             public.append(found)
-        listed, opened = self._lists(key, file.ics)
-        certified = file.certified_until or ics.certified_until((*listed, *opened))
-        half_days = file.half_days if isinstance(file, schema.ClosuresFile) else None
-        return Closures(
-            tuple(public), tuple(annual), file.dates, file.working, certified, listed, half_days, opened
-        )
-
-    def _lists(
-        self, key: str, files: Sequence[schema.ListFile]
-    ) -> tuple[tuple[ListedDays, ...], tuple[ListedDays, ...]]:
-        """The closed days of iCalendar files, and the working days of such files."""
         closed: list[ListedDays] = []
         opened: list[ListedDays] = []
-        for file in files:
-            entries = self._listed(key, file.file)
-            names = {entry.name for entry in entries}
-            works = names if file.working is True else file.working
-            asked = file.only | file.excluding | works
-            for strange in sorted(asked - names if entries else ()):
-                self._fault(FILE, f"{key}.ics", unknown(f"day in {file.file} named", strange, names))
-            for entry in entries:
-                if entry.name in works:
-                    opened.append(entry)
-                elif entry.name not in file.excluding and (not file.only or entry.name in file.only):
-                    closed.append(entry)
-        return tuple(closed), tuple(opened)
+        left_out: list[str] = []
+        for entry in file.ics:
+            read = self._listed(key, entry.file, zone, file.ics_not_days == "leave out")
+            left_out += [f"{entry.file}, line {line}: {says}" for line, says in read.left_out]
+            if read.days is not None:
+                self._divide(key, entry, read.days, closed, opened)
+        ends = [days.certified_until for days in (*closed, *opened)]
+        certified = file.certified_until or max((end for end in ends if end), default=None)
+        if file.certified_until is None and None in ends:
+            certified = None  # A list that recurs has no end of its own.
+        return Closures(
+            public=tuple(public),
+            annual=tuple(annual),
+            dates=file.dates,
+            working=file.working,
+            certified_until=certified,
+            listed=tuple(closed),
+            half_days=file.half_days if isinstance(file, schema.ClosuresFile) else None,
+            opened=tuple(opened),
+            left_out=tuple(left_out),
+        )
+
+    def _divide(
+        self,
+        key: str,
+        file: schema.ListFile,
+        days: ListedDays,
+        closed: list[ListedDays],
+        opened: list[ListedDays],
+    ) -> None:
+        """Adds the days of an iCalendar file to those that it closes, and to those that it opens."""
+        names = days.names()
+        works = names if file.working is True else file.working
+        for strange in sorted((file.only | file.excluding | works) - names):
+            self._fault(FILE, f"{key}.ics", unknown(f"day in {file.file} named", strange, names))
+        closes = (file.only & names if file.only else names) - file.excluding - works
+        if closes:
+            closed.append(days if closes == names else replace(days, kept=closes))
+        if works & names:
+            opened.append(replace(days, kept=frozenset(works & names)))
 
     def _check_half_days(self, key: str, file: schema.ClosuresFile, closures: Closures) -> None:
         """Names the half days that close at an unknown hour."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from sla_core.catalog import schema
@@ -42,6 +42,16 @@ class Names:
     milestones: frozenset[str] | None
     mitigations: tuple[str, ...] | None = ()
     """As often as they are there."""
+    plans: frozenset[str] | None = frozenset()
+    roles: tuple[str, ...] | None = ()
+    """Of the steps, in order."""
+    options: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Of every question, by its id."""
+
+    @property
+    def steps(self) -> int | None:
+        """How many there are."""
+        return None if self.roles is None else len(self.roles)
 
     @property
     def usable(self) -> frozenset[str] | None:
@@ -61,7 +71,7 @@ def crosscheck(files: Files, names: Names) -> Found:
     for key, says in inheritance_faults(files.plans):
         yield "plans.toml", key, says
     if files.triage is not None:
-        yield from _triage_faults(files.triage, names.severities)
+        yield from _triage_faults(files.triage, names)
         yield from _plan_rule_faults(files.triage, files.plans)
     yield from _step_faults(files.steps, names)
     yield from _freeze_faults(files.freezes, names)
@@ -96,14 +106,17 @@ def _plan_faults(files: Files, names: Names) -> Found:
         for role, calendar in plan.calendars.items():
             if calendar not in calendars:
                 yield "plans.toml", f"{id_}.calendars.{role}", unknown("calendar", calendar, calendars)
-        for name in sorted(
-            (hours & (names.usable or set())) - calendars - set(calendars_of(id_, files.plans))
-        ):
-            yield "plans.toml", f"{id_}.calendars", f'does not say which calendar "{name}" is'
+        example = next(iter(sorted(calendars)), "office")
+        known = calendars | set(calendars_of(id_, files.plans))
+        for name in sorted((hours & (names.usable or set())) - known):
+            yield (
+                "plans.toml",
+                f"{id_}.calendars",
+                f'does not say which calendar "{name}" is; write {name} = "{example}"',
+            )
 
 
 def _calls_faults(files: Files, names: Names) -> Found:
-    roles = {step.role for step in files.steps}
     for id_, plan in files.plans.items():
         if plan.calls is None:
             continue
@@ -113,8 +126,8 @@ def _calls_faults(files: Files, names: Names) -> Found:
                     key = f"{id_}.calls.{part}"
                     yield "plans.toml", key, unknown("severity", severity, names.severities)
         for role in plan.calls.roles:
-            if role not in roles:
-                yield "plans.toml", f"{id_}.calls.roles", unknown("role", role, roles)
+            if is_unknown(role, names.roles):
+                yield "plans.toml", f"{id_}.calls.roles", unknown("role", role, names.roles)
 
 
 def _severity_faults(id_: str, severity: schema.SeverityFile, names: Names) -> Found:
@@ -191,8 +204,10 @@ def _shorter(one: Amount, other: Amount) -> bool:
             return False
 
 
-def _triage_faults(triage: schema.TriageFile, severities: frozenset[str] | None) -> Found:
-    options = {question.id: set(question.options) for question in triage.question}
+def _triage_faults(triage: schema.TriageFile, names: Names) -> Found:
+    severities = names.severities
+    options = {question.id: frozenset(question.options) for question in triage.question}
+    faulty = {id_: known for id_, known in names.options.items() if id_ not in options}
     ids = [question.id for question in triage.question]
     for number, question in enumerate(triage.question, start=1):
         if question.id in ids[: number - 1]:
@@ -200,14 +215,14 @@ def _triage_faults(triage: schema.TriageFile, severities: frozenset[str] | None)
         if bool(question.options) == (question.kind == "text"):
             says = "a text takes no options" if question.options else "a choice needs its options"
             yield "triage.toml", f"question.{number}.options", says
-        earlier = {id_: options[id_] for id_ in ids[: number - 1]}
+        earlier = faulty | {id_: options[id_] for id_ in ids[: number - 1]}
         yield from _condition_faults(f"question.{number}", question.when, earlier, "earlier question")
     for number, rule in enumerate(triage.rule, start=1):
         if is_unknown(rule.severity, severities):
             yield "triage.toml", f"rule.{number}.severity", unknown("severity", rule.severity, severities)
-        yield from _condition_faults(f"rule.{number}", rule.when, options)
+        yield from _condition_faults(f"rule.{number}", rule.when, faulty | options)
     for number, advice in enumerate(triage.advice, start=1):
-        yield from _condition_faults(f"advice.{number}", advice.when, options)
+        yield from _condition_faults(f"advice.{number}", advice.when, faulty | options)
     if triage.rule[-1].when:
         yield (
             "triage.toml",
@@ -217,7 +232,10 @@ def _triage_faults(triage: schema.TriageFile, severities: frozenset[str] | None)
 
 
 def _condition_faults(
-    key: str, when: Mapping[str, frozenset[str]], options: Mapping[str, set[str]], what: str = "question"
+    key: str,
+    when: Mapping[str, frozenset[str]],
+    options: Mapping[str, frozenset[str]],
+    what: str = "question",
 ) -> Found:
     for question, chosen in when.items():
         if question not in options:

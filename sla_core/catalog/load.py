@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
-from pydantic import TypeAdapter, ValidationError
-
-from sla_core.catalog import ics, schema
+from sla_core.calendar import BusinessCalendar
+from sla_core.catalog import folders, ics, schema
 from sla_core.catalog.calendars import CalendarReader
 from sla_core.catalog.crosscheck import Files, Names, crosscheck
+from sla_core.catalog.files import Fault as Fault
+from sla_core.catalog.files import Faults as Faults
+from sla_core.catalog.files import PackFiles, Parts, Whole
+from sla_core.catalog.partial import REFERS, Partial
+from sla_core.catalog.pitfalls import pitfalls, pitfalls_of_order, worked_examples
 from sla_core.catalog.plan_times import WITHIN, calendars_of, plan_with_time
-from sla_core.closures import Days, ListedDays, Season
+from sla_core.closures import Days, Season
 from sla_core.policy import (
     Calls,
     Courtesy,
@@ -40,29 +44,10 @@ from sla_core.policy import (
 )
 from sla_core.triage import Advice, Option, Question, Report, Rule, Triage
 
+UTC = ZoneInfo("UTC")
 PACKS = Path(__file__).parent / "packs"
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing that is wrong in a file, and how to fix it."""
-
-    file: str
-    key: str
-    says: str
-
-    def __str__(self) -> str:
-        return f"{self.file}: {self.key}: {self.says}" if self.key else f"{self.file}: {self.says}"
-
-
-class Faults(ValueError):
-    """Everything that is wrong, found in one pass."""
-
-    def __init__(self, faults: list[Fault]) -> None:
-        super().__init__("\n".join(str(fault) for fault in faults))
-        self.faults = faults
 
 
 def vendors() -> list[str]:
@@ -90,20 +75,22 @@ def _read(folder: Path) -> list[Policy]:
     if not os.path.isdir(folder):  # Path.is_dir raises for a name that is too long
         known = ", ".join(vendors())
         raise Faults([Fault(str(folder)[:80], "", f"no such vendor or folder; the catalog has {known}")])
-    dated = sorted(child for child in folder.iterdir() if (child / "policy.toml").is_file())
-    if not dated:
+    dated, faults = folders.versions(folder)
+    if not dated and not faults:
         example = "2026-01-31/policy.toml"
         raise Faults(
             [Fault(str(folder), "", f"holds no dated policy; put its files into {example} and beside")]
         )
-    faults: list[Fault] = []
-    policies = []
+    policies, heads = [], []
     for version in dated:
-        pack = _Pack(version, f"{folder.name}/{version.name}")
+        pack = _Pack(PackFiles(version, f"{folder.name}/{version.name}"))
         policy = pack.policy()
-        faults += pack.faults
+        faults += pack.files.faults
+        if pack.dated is not None:
+            heads.append(pack.dated)
         if policy is not None:
             policies.append(policy)
+    faults += folders.faults_among(heads)
     if faults:
         raise Faults(faults)
     return sorted(policies, key=lambda policy: policy.effective)
@@ -113,142 +100,161 @@ def _read(folder: Path) -> list[Policy]:
 class _Pack:
     """One dated folder while it is being read."""
 
-    folder: Path
-    label: str
-    faults: list[Fault] = field(default_factory=list)
+    files: PackFiles
+    head: schema.PolicyFile | None = None
+    dated: folders.Dated | None = None
 
     def fault(self, file: str, key: str, says: str) -> None:
-        self.faults.append(Fault(f"{self.label}/{file}", key, says))
-
-    def raw(self, file: str, required: bool = True) -> dict[str, Any] | None:
-        """The file's content, unchecked; None if it cannot be read."""
-        path = self.folder / file
-        if not path.is_file():
-            if required:
-                self.fault(file, "", "the file is missing; see docs/policies.md for what belongs into it")
-            return None
-        try:
-            return tomllib.loads(path.read_text(encoding="utf-8"))
-        except tomllib.TOMLDecodeError as broken:
-            self.fault(file, "", f"is not valid TOML: {broken}")
-        except UnicodeDecodeError:
-            self.fault(file, "", "is not UTF-8 text; save it as UTF-8")
-        return None
-
-    def read(self, file: str, shape: type[T], required: bool = True) -> T | None:
-        raw = self.raw(file, required)
-        if raw is None:
-            return None
-        try:
-            checked: T = TypeAdapter(shape).validate_python(raw)
-        except ValidationError as wrong:
-            for file_fault in faults_of(f"{self.label}/{file}", wrong):
-                self.faults.append(file_fault)
-            return None
-        return checked
-
-    def parts(self, file: str, shape: type[T]) -> tuple[dict[str, T], frozenset[str] | None]:
-        """The valid parts of a file by name, and the names of all parts (None if it cannot be read)."""
-        raw = self.raw(file)
-        valid: dict[str, T] = {}
-        for name, part in (raw or {}).items():
-            try:
-                valid[name] = TypeAdapter(shape).validate_python(part)
-            except ValidationError as wrong:
-                self.faults += faults_of(f"{self.label}/{file}", wrong, (name,))
-        return valid, None if raw is None else frozenset(raw)
+        self.files.fault(file, key, says)
 
     def policy(self) -> Policy | None:
-        head = self.read("policy.toml", schema.PolicyFile)
-        calendars, calendar_names = self.parts("calendars.toml", schema.CalendarFile)
-        severities, severity_names = self.parts("severities.toml", schema.SeverityFile)
-        plans, plan_names = self.parts("plans.toml", schema.PlanFile)
-        triage = self.read("triage.toml", schema.TriageFile)
-        escalation = self.read("escalation.toml", schema.EscalationFile, required=False)
-        milestones = self.read("milestones.toml", schema.MilestonesFile, required=False)
-        mitigations = self.read("mitigations.toml", schema.MitigationsFile, required=False)
-        seasons = self.read("seasons.toml", schema.SeasonsFile, required=False)
-        against = mitigations.mitigation if mitigations else ()
-        freezes, peaks = (seasons.freeze, seasons.peak) if seasons else ((), ())
-        steps = escalation.step if escalation else ()
-        reader = CalendarReader(self.fault, self._listed)
-        built = {name: reader.calendar(name, file) for name, file in calendars.items()}
-        told = milestones.milestone if milestones else ()
+        files = self.files
+        head = files.whole("policy.toml", schema.PolicyFile)
+        calendars = files.parts("calendars.toml", schema.CalendarFile)
+        severities = files.parts("severities.toml", schema.SeverityFile)
+        plans = files.parts("plans.toml", schema.PlanFile)
+        triage = files.whole("triage.toml", schema.TriageFile)
+        escalation = files.whole("escalation.toml", schema.EscalationFile, required=False)
+        milestones = files.whole("milestones.toml", schema.MilestonesFile, required=False)
+        mitigations = files.whole("mitigations.toml", schema.MitigationsFile, required=False)
+        seasons = files.whole("seasons.toml", schema.SeasonsFile, required=False)
+        self.head = head.value
+        self.dated = folders.dated(files.label, head.raw)
         names = Names(
-            calendars=calendar_names,
-            severities=severity_names,
-            hours=None if plan_names is None or len(plans) < len(plan_names) else _hours(plans),
-            milestones=None
-            if milestones is None and self.has("milestones.toml")
-            else frozenset(milestone.label for milestone in told),
-            mitigations=None
-            if mitigations is None and self.has("mitigations.toml")
-            else tuple(each.label for each in against),
+            calendars=calendars.names,
+            severities=severities.names,
+            hours=_hours(plans.raw),
+            milestones=None if milestones.unread else frozenset(milestones.listed("milestone", "label")),
+            mitigations=None if mitigations.unread else tuple(mitigations.listed("mitigation", "label")),
+            plans=plans.names,
+            roles=None if escalation.unread else tuple(escalation.listed("step", "role")),
+            options=_options(triage.raw),
         )
-        files = Files(calendars, severities, plans, triage, steps, freezes)
-        for fault in crosscheck(files, names):
+        valid = Files(
+            calendars.valid,
+            severities.valid,
+            plans.valid,
+            triage.value,
+            escalation.value.step if escalation.value else (),
+            seasons.value.freeze if seasons.value else (),
+        )
+        right = Files(
+            {name: part.value for name, part in calendars.right.items()},
+            {name: part.value for name, part in severities.right.items()},
+            {name: part.value for name, part in plans.right.items()},
+            triage.right.value if triage.right else None,
+            escalation.right.value.step if escalation.right else (),
+            seasons.right.value.freeze if seasons.right else (),
+        )
+
+        def placed(file: str, key: str) -> str:
+            """The key as the file counts, where faulty items of its lists were left out."""
+            name, _, rest = key.partition(".")
+            if file == "severities.toml" and name in severities.right and rest:
+                return f"{name}.{severities.right[name].place(rest)}"
+            read: dict[str, Partial[Any] | None] = {
+                "triage.toml": triage.right,
+                "escalation.toml": escalation.right,
+                "seasons.toml": seasons.right,
+            }
+            part = read.get(file)
+            return part.place(key) if part else key
+
+        for fault in (*crosscheck(valid, names), *pitfalls_of_order(valid)):
             self.fault(*fault)
-        if self.faults or head is None or triage is None:
+        built = self._calendars(calendars)
+        faulty = files.faulty_parts("calendars.toml")
+        whole = {name: calendar for name, calendar in built.items() if calendar and name not in faulty}
+        referring = (each for each in crosscheck(right, names) if each[2].startswith(REFERS))
+        for file, key, says in (*referring, *pitfalls(right, names), *worked_examples(right, whole)):
+            self.fault(file, placed(file, key), says)
+        files.faults += folders.stray_files(files.folder, files.label, _calendar_files(calendars))
+        if self.dated is not None:
+            files.faults += folders.name_faults(files.folder, self.dated)
+        if files.faults or self.head is None or triage.value is None:
             return None
         return Policy(
-            vendor=head.vendor,
-            name=head.name,
-            effective=head.effective,
+            vendor=self.head.vendor,
+            name=self.head.name,
+            effective=self.head.effective,
             calendars={name: calendar for name, calendar in built.items() if calendar},
-            severities={id_: severity(id_, file, plans) for id_, file in severities.items()},
-            plans={id_: plan(id_, file, plans) for id_, file in plans.items()},
-            triage=triage_of(triage),
-            steps=tuple(step(file) for file in steps),
-            milestones=tuple(milestone(file) for file in told),
-            mitigations=tuple(mitigation(file) for file in against),
-            freezes=tuple(freeze(file) for file in freezes),
-            peaks=tuple(peak(file) for file in peaks),
-            readings=tuple(Reading(file.clause, file.question, file.chosen) for file in head.reading),
-            facts=tuple(file.source for file in (*head.fact, *calendars.values(), *plans.values())),
-            not_yet=head.not_yet,
-            document=head.document,
-            uptime=None if head.uptime is None else Uptime(head.uptime.percent / 100, head.uptime.source),
+            severities={id_: severity(id_, file, plans.valid) for id_, file in severities.valid.items()},
+            plans={id_: plan(id_, file, plans.valid) for id_, file in plans.valid.items()},
+            triage=triage_of(triage.value),
+            steps=tuple(step(file) for file in valid.steps),
+            milestones=tuple(milestone(file) for file in _all(milestones).milestone),
+            mitigations=tuple(mitigation(file) for file in _all(mitigations).mitigation),
+            freezes=tuple(freeze(file) for file in valid.freezes),
+            peaks=tuple(peak(file) for file in _all(seasons).peak),
+            readings=tuple(Reading(file.clause, file.question, file.chosen) for file in self.head.reading),
+            facts=tuple(
+                file.source for file in (*self.head.fact, *calendars.valid.values(), *plans.valid.values())
+            ),
+            not_yet=self.head.not_yet,
+            document=self.head.document,
+            uptime=_uptime(self.head.uptime),
         )
 
-    def has(self, file: str) -> bool:
-        return (self.folder / file).is_file()
+    def _calendars(self, calendars: Parts[schema.CalendarFile]) -> dict[str, BusinessCalendar | None]:
+        """The valid calendars. Of the others, only the closed days are checked."""
+        reader = CalendarReader(self.fault, self._listed)
+        for name, part in calendars.right.items():
+            if name not in calendars.valid:
+                for key in ("closed", "closed_at_opening_end", "closed_at_closing_end"):
+                    reader.closures(f"{name}.{key}", getattr(part.value, key) or schema.DaysOffFile(), UTC)
+        return {name: reader.calendar(name, file) for name, file in calendars.valid.items()}
 
-    def _listed(self, key: str, name: str) -> list[ListedDays]:
-        path = self.folder / name
-        if path.parent != self.folder or not path.is_file():
+    def _listed(self, key: str, name: str, zone: ZoneInfo, leave_out: bool) -> ics.Listed:
+        path = self.files.folder / name
+        if path.parent != self.files.folder or not path.is_file():
             self.fault(
                 "calendars.toml", f"{key}.ics", f'there is no file "{name}" beside this one; put it there'
             )
-            return []
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError:
-            self.fault(name, "", "is not UTF-8 text; save it as UTF-8")
-            return []
-        listed, faults = ics.read(text)
-        for line, says in faults:
+            return ics.Listed(None, [], [])
+        listed = ics.read(ics.decoded(path.read_bytes()), zone, leave_out)
+        for line, says in listed.faults:
             self.fault(name, f"line {line}", says)
         return listed
 
 
-def _hours(plans: Mapping[str, schema.PlanFile]) -> frozenset[str]:
-    return frozenset(name for plan in plans.values() for name in plan.calendars)
+def _hours(plans: dict[str, Any] | None) -> frozenset[str] | None:
+    """The names that plans give to their calendars, also faulty plans; None if the file cannot be read."""
+    if plans is None:
+        return None
+    maps = [plan.get("calendars") for plan in plans.values() if isinstance(plan, dict)]
+    return frozenset(name for named in maps if isinstance(named, dict) for name in named)
 
 
-def faults_of(file: str, wrong: ValidationError, within: tuple[str, ...] = ()) -> Iterator[Fault]:
-    """The schema's errors in an operator's words. `within` is the key of the checked part."""
-    for error in wrong.errors():
-        key = ".".join(str(part + 1) if isinstance(part, int) else part for part in (*within, *error["loc"]))
-        match error["type"]:
-            case "extra_forbidden":
-                says = "is not a key that Frontline knows; fix or remove it"
-            case "missing":
-                says = "is missing"
-            case "value_error":
-                says = str(error["ctx"]["error"])
-            case _:
-                says = f"{error['msg'][0].lower()}{error['msg'][1:]}"
-        yield Fault(file, key, says)
+def _options(triage: dict[str, Any] | None) -> dict[str, frozenset[str]]:
+    """The options of every question, also of faulty ones."""
+    questions = (triage or {}).get("question")
+    tables = [each for each in questions if isinstance(each, dict)] if isinstance(questions, list) else []
+    return {
+        each["id"]: frozenset(options if isinstance(options := each.get("options"), dict) else ())
+        for each in tables
+        if isinstance(each.get("id"), str)
+    }
+
+
+def _calendar_files(calendars: Parts[schema.CalendarFile]) -> frozenset[str] | None:
+    """The iCalendar files that calendars name; None if that is not certain."""
+    if calendars.names is None or len(calendars.right) < len(calendars.names):
+        return None
+    closed = (
+        days
+        for part in calendars.right.values()
+        for days in (part.value.closed, part.value.closed_at_opening_end, part.value.closed_at_closing_end)
+    )
+    return frozenset(entry.file for days in closed if days for entry in days.ics)
+
+
+def _all(file: Whole[T]) -> T:
+    assert file.value is not None, "a file with a fault makes no policy"
+    return file.value
+
+
+def _uptime(file: schema.UptimeFile | None) -> Uptime | None:
+    return None if file is None else Uptime(file.percent / 100, file.source)
 
 
 def severity(id_: str, file: schema.SeverityFile, plans: Mapping[str, schema.PlanFile]) -> Severity:

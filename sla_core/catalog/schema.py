@@ -122,6 +122,7 @@ class DaysOffFile(Strict):
     annual: tuple[AnnualFile, ...] = ()
     dates: dict[date, str] = {}
     ics: Listed = ()
+    ics_not_days: Literal["fault", "leave out"] = "fault"
     working: dict[date, str] = {}
     certified_until: date | None = None
 

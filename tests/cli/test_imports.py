@@ -14,6 +14,8 @@ STAGE = {"demo", "tests"}
 PLATFORMS = {"adapters", "aiohttp", "apprise", "botbuilder", "slack_bolt", "slack_sdk"}
 DATABASES = {"alembic", "procrastinate", "psycopg", "sqlalchemy", "sqlite3", "sqlmodel"}
 SERVING = {"cryptography", "jwt", "prometheus_client", "pydantic_settings", "structlog"}
+CALENDARS = {"dateutil", "icalendar", "recurring_ical_events"}
+"""Only for policies with an .ics file, and rotas with a calendar."""
 HELPFUL = {"asyncio", "holidays", "pydantic", "rich", "sla_core"}
 """What commands need, and their help does not."""
 
@@ -40,9 +42,13 @@ def loaded(folder: Path, *words: str) -> set[str]:
     [
         (("--help",), STAGE | PLATFORMS | DATABASES | SERVING | HELPFUL, 220),
         (("--version",), STAGE | PLATFORMS | DATABASES | SERVING | HELPFUL, 260),
-        (("explain", *EXPLAIN), STAGE | PLATFORMS | DATABASES | SERVING | {"dateutil", "holidays"}, 480),
-        (("questions", *EXPLAIN[:4]), STAGE | PLATFORMS | DATABASES | SERVING, 480),
-        (("check", "m3ter"), STAGE | PLATFORMS | DATABASES | SERVING, 500),
+        (
+            ("explain", *EXPLAIN),
+            STAGE | PLATFORMS | DATABASES | SERVING | {"dateutil", "holidays"} | CALENDARS,
+            480,
+        ),
+        (("questions", *EXPLAIN[:4]), STAGE | PLATFORMS | DATABASES | SERVING | CALENDARS, 480),
+        (("check", "m3ter"), STAGE | PLATFORMS | DATABASES | SERVING | CALENDARS, 500),
         (("migrate",), STAGE | (PLATFORMS - {"adapters"}) | {"procrastinate", "psycopg", "rich"}, 900),
     ],
     ids=["help", "version", "explain", "questions", "check", "migrate"],

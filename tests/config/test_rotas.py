@@ -265,7 +265,12 @@ def test_a_name_that_two_people_share_is_not_matched(tmp_path: Path) -> None:
         ('zone     = "Europe/Berlin"\n', "", "zone", "is missing"),
         ("starts   = 2026-01-05T09:00:00\n", "", "starts", "is missing"),
         ("2026-01-05T09:00:00", "2026-01-05T09:00:00+01:00", "starts", "has an offset; write local time"),
-        ("2026-01-05T09:00:00", '"soon"', "starts", "input should be a valid datetime"),
+        (
+            "2026-01-05T09:00:00",
+            '"soon"',
+            "starts",
+            "must be a date and time, without quotes; write",
+        ),
         ('turn     = "1 week"\n', "", "turn", "is missing"),
         ('"1 week"', '"weekly"', "turn", '\'weekly\' is not a turn; write "1 week", "12 hours" or an RRULE'),
         ('"1 week"', '"0 weeks"', "turn", "'0 weeks' is not a turn"),

@@ -208,7 +208,7 @@ def test_a_toml_error_names_the_line(loads: Load) -> None:
         (
             "S2.first_response",
             "S2.first_respons",
-            "accounts.1.order_form.S2.first_respons.[key]: input should be 'first_response'",
+            'accounts.1.order_form.S2.first_respons: "first_respons" is unknown here; known are "first_resp',
         ),
         ('"2h" ', '"soon"', "accounts.1.order_form.S2.first_response.within: "),
         (

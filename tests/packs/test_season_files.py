@@ -101,7 +101,11 @@ def test_a_policy_without_seasons_and_mitigations_has_none(copy: Copy) -> None:
             'freeze.1.zone: "CET+1" is not a time zone; write an IANA name such as Europe/Berlin',
         ),
         ('["S1"]', '["S9"]', 'freeze.1.urgent: there is no severity "S9"; known are S1, standard'),
-        ("urgent =", "urgnt =", "freeze.1.urgnt: is not a key that Frontline knows; fix or remove it"),
+        (
+            "urgent =",
+            "urgnt =",
+            "freeze.1.urgnt: is not a key that Frontline knows; did you mean `urgent`? Fix or remove it",
+        ),
     ],
 )
 def test_a_wrong_freeze_says_what_is_wrong(copy: Copy, old: str, new: str, says: str) -> None:
@@ -139,4 +143,6 @@ def test_how_a_shared_contact_is_enforced_is_one_of_two(copy: Copy) -> None:
         'wording = "aim"\nfirst_contact = { name = "Manager", accounts = 1, enforce = "error" }',
     )
     (fault,) = copy.faults()
-    assert fault.startswith("plans.toml: north-america.first_contact.enforce: input should be 'fault' or")
+    assert fault.startswith(
+        'plans.toml: north-america.first_contact.enforce: "error" is unknown here; known are "fault" or'
+    )

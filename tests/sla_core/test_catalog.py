@@ -320,7 +320,12 @@ def test_a_step_may_say_how_long_a_page_waits_and_how_often_it_is_tried(copy: Co
             "gold.calls.roles",
             'there is no role "coordinator"; known are engineering, first_line, leadership, second_line',
         ),
-        (broken("plans.toml", "chat = false", 'chat = "no way"'), "plans.toml", "silver.chat", "boolean"),
+        (
+            broken("plans.toml", "chat = false", 'chat = "no way"'),
+            "plans.toml",
+            "silver.chat",
+            "must be true",
+        ),
         (
             broken("triage.toml", 'production = ["down"]', 'production = ["dead"]'),
             "triage.toml",
@@ -451,7 +456,7 @@ def test_all_errors_are_reported_at_once(copy: Copy) -> None:
             ("triage.toml", "question.1.kind"),
             ("escalation.toml", "step.1.duties.S1.mode"),
         )
-    }
+    } | {("2027-01-01", "policy.toml", "effective")}
 
 
 def test_unresolved_names_across_files_are_reported_together(copy: Copy) -> None:

@@ -273,6 +273,8 @@ def _calendar_warnings(calendar: BusinessCalendar, today: date) -> Iterator[str]
     for certified in sorted({part.certified_until for part in parts if part.certified_until}):
         if certified < today:
             yield f"its holidays were certified until {certified}, which is past; later ones follow the rules"
+    for part in parts:
+        yield from (f"{text}: left out, it closes nothing" for text in part.left_out)
     if ends:
         yield from _two_zone_warnings(calendar)
     for annual in closures.annual:

@@ -1,4 +1,4 @@
-"""The commands `check`, `explain`, `oncall`, `questions` and `simulate`."""
+"""The commands `check`, `explain`, `oncall`, `policy`, `questions` and `simulate`."""
 
 from __future__ import annotations
 
@@ -37,14 +37,21 @@ Examples:
   frontline check m3ter --trace      each requirement ID, and what carries it
   frontline check --json             faults and warnings, for scripts
 """
+_SCHEMA = """\b
+Examples:
+  frontline policy schema plans.toml > plans.schema.json
+  frontline policy schema --into ./policies/ours/2026-01-01
+
+Editors with Taplo read the first line of a file: #:schema ./plans.schema.json
+"""
 _SIMULATE = """\b
 Examples:
   frontline simulate --vendor m3ter --plan gold --tickets docs/examples/tickets.csv
   frontline simulate --vendor m3ter --plan gold --tickets tickets.csv --against ./policies/ours
   frontline simulate --vendor m3ter --plan gold --account acme --against monta --map S1=P1 --map S2=P2
 
-The first line of a file names its columns, separated by , or ;. Instants need an offset; responded and
-resolved may be empty. Other columns are kept; ticket names the ticket:
+A line of the file names its columns, separated by , ; | or tabs; --column opened="Created at" says what
+it calls one. Instants need an offset; responded and resolved may be empty. ticket names the ticket:
 
 \b
 ticket,opened,severity,responded,resolved
@@ -180,6 +187,10 @@ def add_commands(app: typer.Typer, stored_tickets: Histories, read_feeds: ReadFe
             list[str] | None,
             typer.Option("--map", metavar="S1=P1", help="Its name for a severity. Repeatable."),
         ] = None,
+        columns: Annotated[
+            list[str] | None,
+            typer.Option("--column", metavar="OURS=THEIRS", help="What the file calls a column. Repeatable."),
+        ] = None,
         until: Annotated[
             str | None,
             typer.Option(metavar="INSTANT", help="Judge open promises as of then (default: now)."),
@@ -197,6 +208,30 @@ def add_commands(app: typer.Typer, stored_tickets: Histories, read_feeds: ReadFe
         from bot.cli.policy.simulation import SimulationRequest
 
         request = SimulationRequest(
-            vendor, plan, tickets, account, against, against_plan, mapped or (), until
+            vendor, plan, tickets, account, against, against_plan, mapped or (), columns or (), until
         )
         return simulate.run(request, stored_tickets, as_json)
+
+    policy = typer.Typer(add_completion=False, rich_markup_mode=None, help="Write a policy of your own.")
+    app.add_typer(policy, name="policy", rich_help_panel=POLICY)
+
+    @policy.callback()
+    def group() -> None:
+        """Write a policy of your own."""
+
+    @policy.command(epilog=_SCHEMA)
+    def schema(
+        file: Annotated[
+            str | None, typer.Argument(metavar="FILE", help="A file of a policy (default: all).")
+        ] = None,
+        into: Annotated[
+            Path | None, typer.Option(metavar="FOLDER", help="Write one file for each into it.")
+        ] = None,
+    ) -> int:
+        """Print the JSON Schema of a policy's files, for editors.
+
+        An editor that knows it completes keys and marks faults while you type.
+        """
+        from bot.cli.policy import schemas
+
+        return schemas.run(file, into)

@@ -73,10 +73,20 @@ def _by_how_much(outcome: Outcome) -> str:
     length = duration_text(abs(outcome.margin))
     if late:
         said = "less than a counted second" if length == "–" else length
-        return f"{said} late" if outcome.over_at else f"{said} late so far"
+        return f"{said} {_late(outcome)}" if outcome.over_at else f"{said} late so far"
     if outcome.result is Result.OPEN:
         return f"{length} left"
     return f"{length} to spare" if outcome.result is Result.MET else ""
+
+
+def _late(outcome: Outcome) -> str:
+    """`late`; with the time that passed meanwhile, if the hours were not open all of it."""
+    if outcome.over_at is None or outcome.due_at is None or outcome.margin is None:
+        return "late"
+    passed = outcome.over_at - outcome.due_at
+    if passed <= abs(outcome.margin):
+        return "late"
+    return f"late by its hours, {duration_text(passed)} by the clock"
 
 
 def _totals(simulation: Simulation) -> Table:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from bot.cli.policy.shared import UsageFault
 from bot.cli.policy.tickets_csv import (
+    COLUMNS,
     Rules,
     TicketCase,
     read_instant,
@@ -47,6 +48,8 @@ class SimulationRequest:
     against: str | None
     against_plan: str | None
     mapped: Sequence[str]
+    columns: Sequence[str]
+    """What the file calls its columns: `opened=Created at`."""
     until: str | None
 
 
@@ -134,7 +137,7 @@ def simulate(
     sets = [first]
     if request.against is not None:
         sets.append(second_rules(request.against, request.against_plan, severity_names, first))
-    cases, faults = _cases(request, histories)
+    cases, faults, notes_of_file = _cases(request, histories)
     faults += unknown_severities(sets, severity_names)
     for one in sets:
         faults += one.policy_faults(cases)
@@ -151,7 +154,9 @@ def simulate(
         for i, one in enumerate(sets)
     ]
     second = simulations[1] if request.against is not None else None
-    return Comparison(until, simulations[0], second, _notes(sets, cases, early, not_judged))
+    return Comparison(
+        until, simulations[0], second, [*notes_of_file, *_notes(sets, cases, early, not_judged)]
+    )
 
 
 def _notes(
@@ -175,15 +180,26 @@ def _notes(
     return notes
 
 
-def _cases(request: SimulationRequest, histories: Histories) -> tuple[list[TicketCase], list[Fault]]:
+def _cases(
+    request: SimulationRequest, histories: Histories
+) -> tuple[list[TicketCase], list[Fault], list[str]]:
+    """The tickets, what is wrong with them, and what a reader of the figures has to know of their file."""
     if request.tickets is not None:
-        found = read_tickets(Path(request.tickets))
-        return found.cases, found.faults
+        found = read_tickets(Path(request.tickets), dict(_column(text) for text in request.columns))
+        notes = []
+        if found.preamble:
+            notes.append(f"{found.preamble} rows above the names of the columns are left out")
+        if found.ignored:
+            notes.append(
+                f"columns that change nothing here: {', '.join(found.ignored)}; holds, plans and changes of "
+                "severity count only for the desk's own tickets (--account)"
+            )
+        return found.cases, found.faults, notes
     account = request.account or ""
     cases = [TicketCase(key, tuple(history), {}) for key, history in histories(account)]
     if not cases:
         raise UsageFault(f'the database of DATABASE_URL has no ticket of an account "{account}"')
-    return sorted(cases, key=lambda case: case.opened.at), []
+    return sorted(cases, key=lambda case: case.opened.at), [], []
 
 
 def _until(text: str) -> datetime:
@@ -198,6 +214,14 @@ def _pair(text: str) -> tuple[str, str]:
     if not (theirs and equals and ours):
         raise UsageFault(f'--map: "{text}" is not a pair of severities; write S1=P1')
     return theirs, ours
+
+
+def _column(text: str) -> tuple[str, str]:
+    ours, equals, theirs = (part.strip() for part in text.partition("="))
+    if ours not in COLUMNS or not (equals and theirs):
+        known = ", ".join(COLUMNS)
+        raise UsageFault(f'--column: "{text}" names none of {known}; write opened="Created at"')
+    return ours, theirs
 
 
 def _replay_case(rules: Rules, case: TicketCase, until: datetime) -> Replay:

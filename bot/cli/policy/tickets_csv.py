@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import io
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
+from bot.cli.policy.csv_export import Export, decoded, read_export
 from bot.cli.policy.shared import FIRST_YEAR, LAST_YEAR, UsageFault, plan_of
 from bot.clock import parse_instant
 from sla_core.catalog.load import Fault, load, vendors
@@ -48,6 +48,10 @@ class Tickets:
 
     cases: list[TicketCase]
     faults: list[Fault]
+    ignored: Sequence[str] = ()
+    """Columns that change nothing."""
+    preamble: int = 0
+    """Rows above the names of the columns."""
 
 
 def read_instant(text: str) -> datetime:
@@ -61,20 +65,31 @@ def read_instant(text: str) -> datetime:
     return at
 
 
-def read_tickets(path: Path) -> Tickets:
-    """Reads a UTF-8 file with named columns in any order, separated by `,` or `;`."""
+def read_tickets(path: Path, theirs: Mapping[str, str] | None = None) -> Tickets:
+    """Reads a file with named columns in any order. `theirs`: what the file calls some of COLUMNS."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        return Tickets([], [Fault(str(path), "", "is not UTF-8 text; save it as UTF-8")])
+        text = decoded(path.read_bytes())
     except OSError as wrong:
         return Tickets([], [Fault(str(path), "", f"cannot be read: {wrong.strerror or wrong}")])
     file = _File(path.name, [], [])
     try:
-        file.read(text)
+        export = read_export(text, COLUMNS, theirs or {})
     except csv.Error as wrong:
         file.fault("", f"is not valid CSV: {wrong}")
-    return Tickets(file.cases, file.faults)
+        return Tickets([], file.faults)
+    file.read(export)
+    return Tickets(file.cases, file.faults, _ignored(export.columns), export.preamble)
+
+
+def _line_of(fault: Fault) -> int:
+    number = fault.key.removeprefix("line ").partition(",")[0]
+    return int(number) if number.isdigit() else 0
+
+
+def _ignored(columns: Sequence[str]) -> list[str]:
+    """The columns that change nothing."""
+    name = next((column for column in LABELS if column in columns), "")
+    return [column for column in columns if column not in (*COLUMNS, name)]
 
 
 @dataclass
@@ -88,24 +103,12 @@ class _File:
     def fault(self, key: str, says: str) -> None:
         self.faults.append(Fault(self.name, key, says))
 
-    def read(self, text: str) -> None:
-        rows = _rows(text)
-        at, header = next(rows, (1, []))
-        columns = [name.strip().lower() for name in header]
-        missing = [name for name in COLUMNS if name not in columns]
-        if missing:
-            plural = "s" if len(missing) > 1 else ""
-            says = f"lacks the column{plural} {', '.join(missing)}; it begins with {','.join(COLUMNS)}"
-            self.fault(f"line {at}", says)
-        for twice in sorted({name for name in columns if name and columns.count(name) > 1}):
-            self.fault(f"line {at}, {twice}", "appears more than once; keep one of them")
-        if self.faults:
-            return
-        for line, cells in rows:
-            if len(cells) != len(columns):
-                self.fault(f"line {line}", f"has {len(cells)} cells, but line {at} names {len(columns)}")
-                continue
-            self._ticket(line, {name: cell.strip() for name, cell in zip(columns, cells, strict=True)})
+    def read(self, export: Export) -> None:
+        for key, says in export.faults:
+            self.fault(key, says)
+        for row in export.rows:
+            self._ticket(row.line, row.cells)
+        self.faults.sort(key=_line_of)
         if not self.cases and not self.faults:
             self.fault("", "has no tickets; write one on each line below the first")
 
@@ -130,16 +133,6 @@ class _File:
         name = next((label[column] for column in LABELS if column in label), f"line {line}")
         where = f"{self.name}: line {line}, severity"
         self.cases.append(TicketCase(name, _history(row["severity"], times), label, where))
-
-
-def _rows(text: str) -> Iterator[tuple[int, Sequence[str]]]:
-    """Each non-empty row, with the number of its last line."""
-    first = text.lstrip().partition("\n")[0]
-    separator = ";" if first.count(";") > first.count(",") else ","
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    for cells in reader:
-        if any(cell.strip() for cell in cells):
-            yield reader.line_num, cells
 
 
 def _history(severity: str, times: Mapping[str, datetime]) -> tuple[Event, ...]:

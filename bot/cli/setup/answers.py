@@ -33,7 +33,7 @@ from bot.cli.setup.questionnaire import (
 from bot.cli.setup.workspace import Member, SlackSetup, Workspace, only_ids
 from bot.faults import OperatorFault
 from sla_core.catalog.crosscheck import unknown
-from sla_core.catalog.load import Fault, Faults, faults_of
+from sla_core.catalog.files import Fault, Faults, faults_of
 from sla_core.policy import Policy
 
 T = TypeVar("T")
@@ -86,7 +86,7 @@ def read_answers(path: Path, slack: SlackSetup, environment: Mapping[str, str], 
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
         raise Faults([Fault(path.name, "", f"is not valid TOML: {wrong}")]) from None
     except ValidationError as wrong:
-        raise Faults([*faults_of(path.name, wrong)]) from None
+        raise Faults([*faults_of(path.name, wrong, _File)]) from None
     return _Reader(path.name, file, slack, environment).draft(folder)
 
 

@@ -256,7 +256,6 @@ def test_files_as_spreadsheets_write_them(run: Run, tmp_path: Path) -> None:
         (b"opened,severity,resolved\n", "line 1: lacks the column responded"),
         (HEAD.encode(), "has no tickets; write one on each line below the first"),
         (b"opened,severity,responded,resolved,opened\n", "line 1, opened: appears more than once"),
-        (b"\xff\xfe", "is not UTF-8 text; save it as UTF-8"),
         (HEAD.encode() + b'"A,2026', "is not valid CSV"),
     ],
 )
@@ -300,7 +299,7 @@ def stored(*histories: Sequence[Event]) -> Histories:
 
 
 def request(**more: Any) -> SimulationRequest:
-    usual = SimulationRequest("m3ter", "silver", None, "acme", None, None, (), None)
+    usual = SimulationRequest("m3ter", "silver", None, "acme", None, None, (), (), None)
     return replace(usual, **more)
 
 

@@ -1,0 +1,87 @@
+"""`frontline simulate` reads files as ticket systems and spreadsheets export them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.cli.policy.csv_export import read_export
+from tests.cli.conftest import Outcome, Run
+
+COLUMNS = ("opened", "severity", "responded", "resolved")
+UNTIL = ("--until", "2026-04-01T00:00:00Z")
+
+
+def simulated(run: Run, file: Path, *more: str) -> Outcome:
+    return run("simulate", "--vendor", "m3ter", "--plan", "gold", "--tickets", str(file), *UNTIL, *more)
+
+
+def one(run: Run, file: Path, *more: str) -> dict[str, Any]:
+    said = simulated(run, file, "--json", *more)
+    assert said.err == ""
+    found: dict[str, Any] = json.loads(said.out)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("separator", "encoding"), [(",", "utf-8"), (";", "cp1252"), ("\t", "utf-16"), ("|", "utf-8-sig")]
+)
+def test_separators_encodings_and_a_preamble(run: Run, tmp_path: Path, separator: str, encoding: str) -> None:
+    """Rows above the names, repeated columns that nobody needs, a quoted newline."""
+    rows = [
+        ["Müller's report"],
+        ["exported", "2026-04-01"],
+        ["Key", "Tags", "Tags", "Created at", "Severity", "Comment", "Answered", "Resolved"],
+        ["T-1", "a", "b", "2026-03-20T15:30:00Z", "S2", '"two\nlines"', "2026-03-20T17:00:00Z", ""],
+    ]
+    file = tmp_path / "export.csv"
+    file.write_bytes("\r\n".join(separator.join(cells) for cells in rows).encode(encoding))
+    found = one(run, file, "--column", "opened=Created at", "--column", "responded=answered")
+    (ticket,) = found["tickets"]
+    assert (ticket["ticket"], ticket["label"]["tags"], ticket["label"]["comment"]) == (
+        "T-1",
+        "a",
+        "two\nlines",
+    )
+    assert ticket["promises"][0]["outcome"] == "met"
+    assert found["notes"][:2] == [
+        "2 rows above the names of the columns are left out",
+        "columns that change nothing here: tags, comment; holds, plans and changes of severity count only "
+        "for the desk's own tickets (--account)",
+    ]
+
+
+def test_a_column_that_is_missing_is_named_with_a_way_to_say_its_name(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "export.csv"
+    file.write_text("Created;Severity;Responded;Resolved\n", encoding="utf-8")
+    (fault,) = simulated(run, file).faults
+    assert fault.startswith("export.csv: line 1: lacks the column opened; it begins with opened,severity,")
+    assert '--column opened="Created at"; the line has created, severity, responded, resolved' in fault
+    (fault,) = simulated(run, file, "--column", "begun=Created").faults
+    assert fault.startswith('--column: "begun=Created" names none of opened, severity, responded, resolved')
+
+
+def test_repeated_columns_that_are_needed_and_rows_that_are_too_long(tmp_path: Path) -> None:
+    twice = read_export("opened,severity,responded,resolved,opened\n1,2,3,4,5\n", COLUMNS, {})
+    assert twice.faults == [("line 1, opened", "appears more than once; keep one of them")]
+    long = read_export("opened,severity,responded,resolved\n1,2,3,4,5\n1,2,3,4,,\n", COLUMNS, {})
+    assert long.faults == [("line 2", "has 5 cells, but line 1 names 4")]
+    assert [row.line for row in long.rows] == [3]
+
+
+def test_lateness_is_said_in_hours_that_count_and_as_time_passed(run: Run, tmp_path: Path) -> None:
+    """T-4 of the example: due Friday 21:45 in Berlin, answered on Monday at 11:15."""
+    file = tmp_path / "t.csv"
+    file.write_text(
+        "ticket,opened,severity,responded,resolved\n"
+        "T-4,2026-03-27T16:45:00Z,S2,2026-03-30T09:15:00Z,\n"
+        "T-2,2026-03-21T02:10:00Z,S1,2026-03-21T03:25:00Z,\n",
+        encoding="utf-8",
+    )
+    plain = simulated(run, file).plain
+    assert "breached, 1 h 30 min late by its hours, 60 h 30 min by the clock" in plain
+    assert "breached, 15 min late" in plain
+    assert not (tmp_path / "frontline.db").exists()
