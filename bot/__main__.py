@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from bot.cli import commands
+from bot.cli import commands, token
 from bot.cli.app import DONE, new_app, print_faults, run
 from bot.cli.policy import commands as policy
 from bot.faults import OperatorFault
@@ -57,7 +57,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         run_migrate=_migrate,
         write_teams_package=_teams_package,
     )
+    token.add_commands(app, _token_store)
     return run(app, sys.argv[1:] if argv is None else argv)
+
+
+@asynccontextmanager
+async def _token_store(create: bool) -> AsyncIterator[SqlStore | None]:
+    """The store beside a process that may serve it; None if there is none, unless it may `create` it."""
+    import asyncio
+
+    from adapters.sql.migrate import revision
+    from adapters.sql.store import connect
+    from bot.config.environment import read_environment
+
+    url = read_environment().database_url
+    known = await asyncio.to_thread(revision, url)
+    if known is None and not create:
+        yield None
+        return
+    async with connect(url, secondary=known is not None) as store:
+        yield store
 
 
 def _demo(which: commands.DemoOptions) -> int:
@@ -339,6 +358,7 @@ async def _desk(
     import structlog
 
     from adapters.sql.engines.engine import DatabaseFault
+    from adapters.web.hooks import hook_routes
     from bot.clock import SteadyClock
     from bot.config.directory import Directory
     from bot.desk import channels
@@ -361,7 +381,7 @@ async def _desk(
             await platform.start()
             desk.platforms[platform.name] = platform
             routes += platform.routes(dispatch(desk))
-        routes += _hooks(settings, dispatch(desk), clock)
+        routes += hook_routes(settings, dispatch(desk), clock)
         await channels.load_renames(desk, store)
         for line in await desk.directory.refresh(desk.platforms):
             structlog.get_logger("frontline").warning(line)
@@ -419,23 +439,6 @@ def _one_way(settings: DeskSettings) -> Iterator[_Connected]:
             url, key = value_of(pager.url), value_of(pager.key)
             targets[pager.name] = PagerTarget(pager.role, url, key, sign, listens=bool(secret))
         yield OneWay("pager", Pagers(targets))
-
-
-def _hooks(settings: DeskSettings, dispatch: Dispatch, clock: Clock) -> list[Route]:
-    """What other systems call: monitoring and pagers, each with its secret."""
-    from adapters.web.alert_hooks import AlertHooks
-    from adapters.web.pager_hooks import PagerSecret, pager_routes
-    from bot.clock import real_now
-    from bot.config.environment import value_of, variable
-
-    alert_secrets = {alert.name: variable(alert.secret) for alert in settings.alerts}
-    alerts = AlertHooks(settings.alerts, alert_secrets, dispatch, clock)
-    secrets = {
-        pager.name: PagerSecret(pager.kind, value_of(pager.secret))
-        for pager in settings.pagers.values()
-        if pager.secret
-    }
-    return [*alerts.routes(), *pager_routes(secrets, dispatch, real_now)]
 
 
 def _slack(settings: DeskSettings, env: Environment, clock: Clock, store: SqlStore) -> _Connected:

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, bindparam, func, or_
 from sqlmodel import col, delete, select
 
-from adapters.sql import lanes, outbox, retention, tickets
+from adapters.sql import lanes, outbox, retention, tickets, tokens
 from adapters.sql.edits import store_messages
 from adapters.sql.engines.engine import (
     DatabaseFault,
@@ -41,6 +41,7 @@ from adapters.sql.tables import (
 from bot.clock import SimulatedClock, WallClock, real_now
 from bot.desk.index import IndexRow
 from bot.model.address import MessageRef
+from bot.model.api_token import Token
 from bot.model.queue import QueueEntry, QueuePage
 from bot.ports import (
     Appended,
@@ -178,7 +179,7 @@ def _fire(
 
 
 class SqlStore:
-    """Implements DeskStore and KeyValueStore of bot.ports, Index of bot.desk.index, and StatsSource.
+    """Implements DeskStore and KeyValueStore of bot.ports, Index, TokenStore and StatsSource.
 
     Create it with `connect`. After `close`, every method raises RuntimeError. On PostgreSQL, methods wait a
     moment while the database restarts, then raise StoreUnavailable. Replicas share one database; their
@@ -355,6 +356,18 @@ class SqlStore:
 
     async def unlock(self, name: str, holder: str) -> None:
         await self.engine.write(lambda db: _unlock(db, name, holder))
+
+    async def add_token(self, token: Token, digest: str) -> bool:
+        return await self.engine.write(lambda db: tokens.add(db, token, digest))
+
+    async def tokens(self) -> list[Token]:
+        return await self.engine.read(tokens.every)
+
+    async def token_of(self, digest: str) -> Token | None:
+        return await self.engine.read_sync(lambda db: tokens.of_digest(db, digest))
+
+    async def revoke_token(self, name: str) -> bool:
+        return await self.engine.write(lambda db: tokens.revoke(db, name))
 
     async def delete_envelopes(self, before: datetime, limit: int) -> int:
         return await self.engine.write(lambda db: retention.delete_envelopes(db, before, limit))

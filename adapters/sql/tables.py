@@ -87,6 +87,7 @@ class TicketRow(SQLModel, table=True):
             sqlite_where=text("closed = 0"),
             postgresql_where=text("closed = 0"),
         ),
+        Index("ticket_opened", "opened_at", "key"),
     )
 
     key: str = Field(primary_key=True)
@@ -286,6 +287,20 @@ class SimulatedClockRow(SQLModel, table=True):
     real: int = Field(sa_type=BigInteger)
     stage: int = Field(sa_type=BigInteger)
     speed: float
+
+
+class TokenRow(SQLModel, table=True):
+    """A token of the API; `accounts` is a JSON list, or NULL for all accounts."""
+
+    __tablename__ = "api_token"
+    __table_args__ = (UniqueConstraint("digest", name="token_digest"),)
+
+    name: str = Field(primary_key=True)
+    digest: str
+    scope: str
+    accounts: str | None = None
+    made_at: int = Field(sa_type=BigInteger)
+    expires_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class UnknownKind(ValueError):

@@ -26,7 +26,7 @@ EXPLAIN = ("explain", *POLICY, "--severity", "S2", "--at", FRIDAY)
 COMMANDS = {
     "Have a look": ["demo", "console"],
     "Policies": ["check", "explain", "questions", "simulate"],
-    "Operate": ["oncall", "init", "serve", "doctor", "migrate", "teams-package"],
+    "Operate": ["oncall", "init", "serve", "doctor", "migrate", "teams-package", "token"],
 }
 
 # Help -----------------------------------------------------------------------------------------------

@@ -22,8 +22,8 @@ from bot.cli.policy.shared import (
     parse_at,
     plan_of,
     severity_of,
-    utc_text,
 )
+from bot.clock import utc_text
 from sla_core.catalog.load import load
 from sla_core.policy import Plan, Policy, Severity, amount_text, version_at
 from sla_core.promise import OPEN, Promise, Stretch, receipt

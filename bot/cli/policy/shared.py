@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.clock import parse_instant
@@ -57,11 +57,6 @@ def _out_of_years(text: str) -> UsageFault:
 
 def _unknown(policy: Policy, what: str, name: str, known: Iterable[str]) -> UsageFault:
     return UsageFault(f'{policy.vendor} has no {what} "{name}"; it has {", ".join(known)}')
-
-
-def utc_text(at: datetime) -> str:
-    """UTC in whole seconds, for scripts."""
-    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def local_text(at: datetime, zone: ZoneInfo, year: bool = True) -> str:
