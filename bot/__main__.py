@@ -358,6 +358,7 @@ async def _desk(
     import structlog
 
     from adapters.sql.engines.engine import DatabaseFault
+    from adapters.web.api import ApiDoor, api_routes
     from adapters.web.hooks import hook_routes
     from bot.clock import SteadyClock
     from bot.config.directory import Directory
@@ -381,7 +382,7 @@ async def _desk(
             await platform.start()
             desk.platforms[platform.name] = platform
             routes += platform.routes(dispatch(desk))
-        routes += hook_routes(settings, dispatch(desk), clock)
+        routes += [*hook_routes(settings, dispatch(desk), clock), *api_routes(desk, store, ApiDoor(store))]
         await channels.load_renames(desk, store)
         for line in await desk.directory.refresh(desk.platforms):
             structlog.get_logger("frontline").warning(line)
@@ -408,37 +409,15 @@ def _connected(env: Environment, settings: DeskSettings, clock: Clock, store: Sq
     makers: dict[str, Callable[[Environment, Clock, SqlStore], _Connected]]
     makers = {"slack": partial(_slack, settings), "teams": _teams}
     chats = [make(env, clock, store) for name, make in makers.items() if name in settings.chats]
-    return [*chats, *_one_way(settings)]
+    return [*chats, *_one_way(settings, store)]
 
 
-def _one_way(settings: DeskSettings) -> Iterator[_Connected]:
-    """Phones and pagers, those that the desk's file names."""
-    from bot.config.environment import value_of
-    from bot.text import UTC_ZONE
+def _one_way(settings: DeskSettings, store: SqlStore) -> Iterator[_Connected]:
+    """Phones, pagers and webhooks, those that the desk's file names."""
+    from adapters.pager.one_way import one_way
+    from adapters.web.signatures import standard_webhook
 
-    people = [(person, index) for person in settings.people.values() for index in range(len(person.page))]
-    if people:
-        from adapters.pager.adapter import OneWay
-        from adapters.pager.phones import PageAddress, Phones
-
-        addresses = {
-            f"{person.id}/{index}": PageAddress(value_of(person.page[index]), person.zone or UTC_ZONE)
-            for person, index in people
-        }
-        yield OneWay("apprise", Phones(addresses))
-    if settings.pagers:
-        from adapters.pager.adapter import OneWay
-        from adapters.pager.pagers import Pagers, PagerTarget
-        from adapters.web.signatures import standard_webhook
-        from bot.config.pagers import WEBHOOK
-
-        targets = {}
-        for pager in settings.pagers.values():
-            secret = value_of(pager.secret)
-            sign = standard_webhook(secret).sign if pager.kind == WEBHOOK else None
-            url, key = value_of(pager.url), value_of(pager.key)
-            targets[pager.name] = PagerTarget(pager.role, url, key, sign, listens=bool(secret))
-        yield OneWay("pager", Pagers(targets))
+    yield from one_way(settings, store, lambda secret: standard_webhook(secret).sign)
 
 
 def _slack(settings: DeskSettings, env: Environment, clock: Clock, store: SqlStore) -> _Connected:

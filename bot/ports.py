@@ -55,7 +55,15 @@ class TicketBoard:
     """The board of a customer channel's open tickets. It is rendered when it is sent."""
 
 
-MessageContent = Card | Notice | StandingHelp | TicketBoard
+@dataclass(frozen=True, slots=True)
+class EventReport:
+    """An event of a ticket, by its number, for a webhook. It is rendered when it is sent."""
+
+    ticket: str
+    seq: int
+
+
+MessageContent = Card | Notice | StandingHelp | TicketBoard | EventReport
 REMOVED = "removed"
 """The id in the MessageRef of a message that was deleted because it has nothing to show."""
 

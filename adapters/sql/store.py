@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, bindparam, func, or_
 from sqlmodel import col, delete, select
 
-from adapters.sql import lanes, outbox, retention, tickets, tokens
+from adapters.sql import lanes, outbox, retention, ticket_pages, tickets, tokens
 from adapters.sql.edits import store_messages
 from adapters.sql.engines.engine import (
     DatabaseFault,
@@ -38,6 +38,8 @@ from adapters.sql.tables import (
     instant_or_none,
     micros,
 )
+from bot.api.reading import TicketQuery
+from bot.api.webhooks import StoredEvent
 from bot.clock import SimulatedClock, WallClock, real_now
 from bot.desk.index import IndexRow
 from bot.model.address import MessageRef
@@ -179,7 +181,7 @@ def _fire(
 
 
 class SqlStore:
-    """Implements DeskStore and KeyValueStore of bot.ports, Index, TokenStore and StatsSource.
+    """Implements DeskStore and KeyValueStore of bot.ports, Index, StatsSource, and those of bot.api.
 
     Create it with `connect`. After `close`, every method raises RuntimeError. On PostgreSQL, methods wait a
     moment while the database restarts, then raise StoreUnavailable. Replicas share one database; their
@@ -239,6 +241,12 @@ class SqlStore:
 
     async def queue(self, accounts: Collection[str] | None, limit: int, *, ended: bool = False) -> QueuePage:
         return await self.engine.read(lambda db: tickets.queue(db, accounts, limit, ended))
+
+    async def ticket_page(self, query: TicketQuery, limit: int) -> list[tuple[datetime, QueueEntry]]:
+        return await self.engine.read(lambda db: ticket_pages.page(db, query, limit))
+
+    async def events_from(self, since: datetime, after: StoredEvent | None, limit: int) -> list[StoredEvent]:
+        return await self.engine.read(lambda db: ticket_pages.events_from(db, since, after, limit))
 
     async def since(self, accounts: Collection[str], opened: datetime) -> list[QueueEntry]:
         return await self.engine.read(lambda db: tickets.since(db, accounts, opened))

@@ -20,7 +20,7 @@ from sqlmodel import Field, SQLModel
 from bot.model.address import Place, UserRef
 from bot.model.queue import QueueSummary
 from bot.model.views import Link, Mention, Notice, Quote, Strong, When
-from bot.ports import Card, MessageContent, StandingHelp, TicketBoard
+from bot.ports import Card, EventReport, MessageContent, StandingHelp, TicketBoard
 from sla_core.events import Event
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -416,7 +416,7 @@ def message_body_text(say: MessageContent) -> str:
 
 
 @lru_cache
-def _drawn_text(say: Card | StandingHelp | TicketBoard) -> str:
+def _drawn_text(say: Card | StandingHelp | TicketBoard | EventReport) -> str:
     return json.dumps(_MESSAGE_BODIES.fields(say))
 
 

@@ -83,7 +83,7 @@ async def _new(
         return print_faults(f'--expires: "{expires}" is no length of time; write 12h, 90d or 4w')
     if accounts and (fault := _unknown_account(accounts)):
         return print_faults(fault)
-    now = real_now().replace(microsecond=0)
+    now = real_now()
     token = Token(
         name, Scope(scope), frozenset(accounts) if accounts else None, now, now + life if life else None
     )

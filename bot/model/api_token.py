@@ -11,6 +11,8 @@ from hashlib import sha256
 from secrets import token_urlsafe
 from typing import Protocol
 
+API = "api"
+"""The platform of the addresses under which tokens act."""
 NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 PREFIX = "frontline_"
 """Begins every secret, so that scanners for leaked secrets find it."""
@@ -39,6 +41,12 @@ class Token:
     def reaches(self, account: str) -> bool:
         """Whether it may know of this account and its tickets."""
         return self.accounts is None or account in self.accounts
+
+    def may_act(self, account: str | None) -> bool:
+        """Whether it may act as an agent of this account; None: of any account."""
+        if self.scope is not Scope.WRITE:
+            return False
+        return self.accounts is None or (account is not None and account in self.accounts)
 
     def reached(self, accounts: Iterable[str]) -> list[str]:
         """Those of `accounts` that it reaches, in their order."""

@@ -13,12 +13,14 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from bot import telemetry
+from bot.api import webhooks
 from bot.clock import WakeSignal
 from bot.desk import channels, ticket_board, unticketed
 from bot.desk.desk import Desk
 from bot.desk.intake import conversation
 from bot.model.address import MessageRef, Place
 from bot.model.views import Audience, View
+from bot.notify.message_factory import WEBHOOKS
 from bot.ports import (
     COUNTDOWN_LANES,
     LONGEST_BLOCK,
@@ -477,6 +479,8 @@ MESSAGE_KINDS = {
     pager_test.TOPIC: MessageKind(on_sent=pager_test.record_arrival, for_triage=True, life=pager_test.DAY),
     conversation.TOPIC: MessageKind(on_refused=conversation.on_refused, repost_if_gone=False),
     channels.NOTICES: MessageKind(for_triage=True),
+    webhooks.NOTICES: MessageKind(for_triage=True),
+    WEBHOOKS: MessageKind(webhooks.draw, retried_later=True),
     channels.HELP_MESSAGES: MessageKind(
         channels.draw_help, on_refused=channels.on_refused, retried_later=True
     ),
