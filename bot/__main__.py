@@ -355,6 +355,8 @@ async def _desk(
     env: Environment, settings: DeskSettings, store: SqlStore
 ) -> AsyncIterator[tuple[Desk, list[_Connected], list[Route]]]:
     """The desk, its started platforms and their web routes. Closes the platforms on exit."""
+    from importlib.util import find_spec
+
     import structlog
 
     from adapters.sql.engines.engine import DatabaseFault
@@ -382,7 +384,14 @@ async def _desk(
             await platform.start()
             desk.platforms[platform.name] = platform
             routes += platform.routes(dispatch(desk))
-        routes += [*hook_routes(settings, dispatch(desk), clock), *api_routes(desk, store, ApiDoor(store))]
+        door = ApiDoor(store)
+        routes += [*hook_routes(settings, dispatch(desk), clock), *api_routes(desk, store, door)]
+        if find_spec("mcp") is not None:
+            from adapters.web.mcp_server import McpServer
+
+            mcp = McpServer(desk, store, door)
+            await open_ones.enter_async_context(mcp.running())
+            routes += mcp.routes()
         await channels.load_renames(desk, store)
         for line in await desk.directory.refresh(desk.platforms):
             structlog.get_logger("frontline").warning(line)
