@@ -360,7 +360,7 @@ async def _desk(
     import structlog
 
     from adapters.sql.engines.engine import DatabaseFault
-    from adapters.web.api import ApiDoor, api_routes
+    from adapters.web.api import ApiAccess, api_routes
     from adapters.web.hooks import hook_routes
     from bot.clock import SteadyClock
     from bot.config.directory import Directory
@@ -384,12 +384,12 @@ async def _desk(
             await platform.start()
             desk.platforms[platform.name] = platform
             routes += platform.routes(dispatch(desk))
-        door = ApiDoor(store)
-        routes += [*hook_routes(settings, dispatch(desk), clock), *api_routes(desk, store, door)]
+        access = ApiAccess(store)
+        routes += [*hook_routes(settings, dispatch(desk), clock), *api_routes(desk, store, access)]
         if find_spec("mcp") is not None:
             from adapters.web.mcp_server import McpServer
 
-            mcp = McpServer(desk, store, door)
+            mcp = McpServer(desk, store, access)
             await open_ones.enter_async_context(mcp.running())
             routes += mcp.routes()
         await channels.load_renames(desk, store)

@@ -71,7 +71,7 @@ class RateLimit:
         return 0.0
 
 
-class ApiDoor:
+class ApiAccess:
     """Lets a request in: its token, its limit, and the answer if it is refused."""
 
     def __init__(self, tokens: TokenStore, monotonic: Callable[[], float] | None = None) -> None:
@@ -131,7 +131,7 @@ def _log_late(task: asyncio.Future[web.Response]) -> None:
         log.error("an API request failed after its answer", exc_info=fault)
 
 
-def api_routes(desk: Desk, store: ApiStore, door: ApiDoor) -> list[Route]:
+def api_routes(desk: Desk, store: ApiStore, access: ApiAccess) -> list[Route]:
     """The routes of all operations, and of their description."""
     described = json.dumps(document()).encode()
 
@@ -139,10 +139,10 @@ def api_routes(desk: Desk, store: ApiStore, door: ApiDoor) -> list[Route]:
         return web.Response(body=described, content_type=_JSON)
 
     routes: list[Route] = [
-        (operation.method, operation.path, door.guarded(_Endpoint(desk, store, operation).answer))
+        (operation.method, operation.path, access.guarded(_Endpoint(desk, store, operation).answer))
         for operation in OPERATIONS
     ]
-    return [*routes, ("GET", f"{PREFIX}/openapi.json", door.guarded(describe))]
+    return [*routes, ("GET", f"{PREFIX}/openapi.json", access.guarded(describe))]
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp_types import CallToolResult, ListToolsResult, TextContent, Tool, ToolAnnotations
 from pydantic import BaseModel, Field, ValidationError
 
-from adapters.web.api import LARGEST, ApiDoor, ApiStore
+from adapters.web.api import LARGEST, ApiAccess, ApiStore
 from adapters.web.server import Route
 from bot.api import drafting, reading
 from bot.api.acting import Call
@@ -59,8 +59,8 @@ class _Tool:
 class McpServer:
     """Answers assistants. Enter `running` before requests arrive."""
 
-    def __init__(self, desk: Desk, store: ApiStore, door: ApiDoor) -> None:
-        self._desk, self._store, self._door = desk, store, door
+    def __init__(self, desk: Desk, store: ApiStore, access: ApiAccess) -> None:
+        self._desk, self._store, self._access = desk, store, access
         self._tools = {tool.name: tool for tool in self._made()}
         server: Server[Any] = Server(
             "frontline",
@@ -80,7 +80,7 @@ class McpServer:
 
     def routes(self) -> list[Route]:
         """Only POST: no session is kept, and nothing is streamed."""
-        return [("POST", PATH, self._door.guarded(self._answer))]
+        return [("POST", PATH, self._access.guarded(self._answer))]
 
     def _made(self) -> list[_Tool]:
         desk, store = self._desk, self._store

@@ -27,7 +27,7 @@ def type_of(kind: str) -> str:
 
 EVENT_TYPES: tuple[str, ...] = tuple(type_of(each.__name__) for each in get_args(Event))
 _OF_THE_DESK = frozenset(map(type_of, ("Called", "Handover", "Notified", "PageAccepted", "Reminded")))
-"""Sent only to webhooks that name them: they say whom the desk told, not what became of the ticket."""
+"""Sent only to webhooks that name them: they say who was notified, not what became of the ticket."""
 
 
 @dataclass(frozen=True, slots=True)

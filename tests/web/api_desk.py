@@ -12,7 +12,7 @@ import aiohttp
 
 from adapters.sql.store import SqlStore, connect
 from adapters.web import WebServer
-from adapters.web.api import ApiDoor, api_routes
+from adapters.web.api import ApiAccess, api_routes
 from bot.clock import real_now
 from bot.model.api_token import Scope, Token, digest_of, new_secret
 from tests.harness import DESK_FILE, DeskInMemory, open_desk
@@ -89,8 +89,8 @@ async def api_desk(folder: Path, desk_file: str = DESK_FILE) -> AsyncIterator[Ap
         desk = await open_desk(folder, FRIDAY, desk_file, store)
         desk.desk.key_values = store
         found = ApiDesk(desk, store)
-        door = ApiDoor(store, found.monotonic)
-        server = WebServer("127.0.0.1", 0, api_routes(desk.desk, store, door), ready)
+        access = ApiAccess(store, found.monotonic)
+        server = WebServer("127.0.0.1", 0, api_routes(desk.desk, store, access), ready)
         await server.start()
         found.address, found.session = server.address, session
         try:

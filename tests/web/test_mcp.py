@@ -19,7 +19,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 
 from adapters.web import WebServer
-from adapters.web.api import ApiDoor
+from adapters.web.api import ApiAccess
 from adapters.web.mcp_server import PATH, McpServer
 from bot.model.api_token import Scope
 from bot.model.views import Audience
@@ -31,7 +31,7 @@ from tests.web.api_desk import ApiDesk, api_desk
 @asynccontextmanager
 async def assistant(api: ApiDesk, token: str) -> AsyncIterator[Client]:
     """A client of the SDK on the desk's `/mcp`."""
-    mcp = McpServer(api.desk.desk, api.store, ApiDoor(api.store, api.monotonic))
+    mcp = McpServer(api.desk.desk, api.store, ApiAccess(api.store, api.monotonic))
     async with mcp.running():
         server = WebServer("127.0.0.1", 0, mcp.routes(), ready)
         await server.start()
