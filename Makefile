@@ -44,10 +44,11 @@ SOAK_WORKERS ?= 2
 SOAK := $(BIN)/python -m pytest -m soak -v --tb=short --durations=10 -o faulthandler_timeout=0 -n $(SOAK_WORKERS) --dist worksteal
 MANY_EXAMPLES := $(PYTEST) -m 'hypothesis and not soak' --hypothesis-profile soak -o faulthandler_timeout=0
 
-soak: setup ## the long runs of crashes, faults and races: about seventy minutes (TEST_ARGS=…)
+soak: setup ## the long runs of crashes, faults and races: about ninety minutes (TEST_ARGS=…)
 	@echo "2,000 simulated months, 30 outages, 100 rounds of 1,000 wake-ups, 200 kills on SQLite and 300 on"
-	@echo "PostgreSQL, 20 restarts of it, 20,000 requests four times each, 100,000 instants and every edge of"
-	@echo "each vendor's calendar, and 500 examples of each property: seventy minutes on two cores."
+	@echo "PostgreSQL, 20 restarts of it, 20,000 requests four times each, 200,000 fuzzed ones, 100,000 instants"
+	@echo "and every edge of each vendor's calendar, and 500 examples of each property: some ninety minutes on"
+	@echo "two cores."
 	@echo "One line for each finished test. A single test: make soak TEST_ARGS='-k outage'"
 	@echo "A whole night: SIMULATED_SEEDS=200000 make soak TEST_ARGS='-k seeds'"
 	$(call step,pytest -m soak,$(SOAK) $(TEST_ARGS))

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Protocol
 from bot.cli import commands, token
 from bot.cli.app import DONE, new_app, print_faults, run
 from bot.cli.policy import commands as policy
+from bot.cli.reports import commands as reports
 from bot.faults import OperatorFault
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from pydantic import SecretStr
+    from typer import Typer
 
     from adapters.sql.store import SqlStore
     from adapters.web.server import Route
@@ -46,9 +48,15 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
+    return run(command_line(), sys.argv[1:] if argv is None else argv)
+
+
+def command_line() -> Typer:
+    """The command line with all its commands."""
     app = new_app()
     commands.add_try_out(app, run_demo=_demo, run_console=_console)
     policy.add_commands(app, _stored_tickets, _read_feeds)
+    reports.add_commands(app, _archive)
     commands.add_operate(
         app,
         run_init=_init,
@@ -58,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         write_teams_package=_teams_package,
     )
     token.add_commands(app, _token_store)
-    return run(app, sys.argv[1:] if argv is None else argv)
+    return app
 
 
 @asynccontextmanager
@@ -134,14 +142,21 @@ async def _console(vendor: str, begins: datetime | None = None) -> int:
             )
 
 
-def _stored_tickets(account: str) -> list[tuple[str, tuple[Event, ...]]]:
-    import asyncio
-
+@asynccontextmanager
+async def _archive() -> AsyncIterator[SqlStore]:
+    """The store of a command that only reads. Raises DatabaseFault if there is none."""
     from adapters.sql.store import connect
     from bot.config.environment import read_environment
 
+    async with connect(read_environment().database_url, secondary=True) as store:
+        yield store
+
+
+def _stored_tickets(account: str) -> list[tuple[str, tuple[Event, ...]]]:
+    import asyncio
+
     async def read() -> list[tuple[str, tuple[Event, ...]]]:
-        async with connect(read_environment().database_url, secondary=True) as store:
+        async with _archive() as store:
             return [(key, await store.load(key)) for key in await store.tickets(account)]
 
     return asyncio.run(read())
@@ -240,28 +255,25 @@ async def _serve() -> int:
 
 async def _doctor(page: str | None) -> int:
     """Runs all checks, or pages one person. A platform that cannot be reached is one of the findings."""
-    import asyncio
-
     from rich.console import Console as Terminal
 
-    from adapters.sql.migrate import revision
-    from adapters.sql.store import connect
-    from bot.clock import WallClock, real_now
+    from adapters.sql.examined import examined
+    from bot.clock import real_now
     from bot.config.directory import Directory
     from bot.config.environment import read_desk
-    from bot.runtime.doctor import check_database, check_index, missing_database, run_checks
+    from bot.runtime.doctor import check_database, check_index, run_checks, without_database
     from bot.telemetry import configure_logs
 
     env, settings = read_desk()
     configure_logs(quiet=True)
-    known = await asyncio.to_thread(revision, env.database_url)
-    async with connect(env.database_url if known else "sqlite://", secondary=True) as store:
-        clock = await store.simulated_clock(None) or WallClock()
+    async with examined(env.database_url) as found:
+        store, clock, known = found.store, found.clock, found.revision
         if page is not None:
             return await _page(page, settings, _connected(env, settings, clock, store))
-        database = (
-            partial(check_database, store, known, real_now(), clock.now()) if known else missing_database
-        )
+        if known:
+            database = partial(check_database, store, known, real_now(), clock.now())
+        else:
+            database = partial(without_database, found.fault)
         checks: list[tuple[str, Check]] = [("database", database)]
         if known:
             rows = partial(check_index, store, Directory(settings), clock.now())
@@ -312,6 +324,8 @@ async def _page(id_: str, settings: DeskSettings, connected: Sequence[_Connected
 
 
 def _migrate(progress: bool) -> int:
+    import asyncio
+
     from adapters.sql.migrate import migrate, revision
     from bot.cli.operate import report_migration
     from bot.config.environment import read_environment
@@ -320,22 +334,17 @@ def _migrate(progress: bool) -> int:
     env = read_environment()
     settings = load_desk(env.frontline_config) if progress else None
     done = report_migration(env.database_url, revision, migrate)
-    if settings is None:
-        return done
-    import asyncio
-
-    return asyncio.run(_rebuild(env.database_url, settings))
+    return done if settings is None else asyncio.run(_rebuild(settings))
 
 
-async def _rebuild(url: str, settings: DeskSettings) -> int:
+async def _rebuild(settings: DeskSettings) -> int:
     from rich.console import Console as Terminal
 
-    from adapters.sql.store import connect
     from bot.cli.operate import rebuild_index
     from bot.clock import WallClock
     from bot.config.directory import Directory
 
-    async with connect(url, secondary=True) as store:
+    async with _archive() as store:
         clock = await store.simulated_clock(None) or WallClock()
         return await rebuild_index(store, Directory(settings), clock, Terminal(stderr=True))
 
@@ -454,6 +463,7 @@ def _slack(settings: DeskSettings, env: Environment, clock: Clock, store: SqlSto
         plain_dates=env.frontline_local_slack is not None,
         plain_zone=zone(env.frontline_local_slack or "UTC"),
         omits_unchanged=env.frontline_local_slack is not None,
+        key_values=store,
     )
 
 

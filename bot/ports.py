@@ -13,6 +13,7 @@ from bot.faults import OperatorFault
 from bot.model.address import Location, MessageRef, Place, UserRef
 from bot.model.queue import QueueEntry, QueuePage, QueueSummary
 from bot.model.views import Audience, Notice, View
+from sla_core.calendar import Span
 from sla_core.events import Event, Opened
 
 
@@ -377,7 +378,34 @@ class Outbox(Protocol):
         """The earliest instant after `after` at which a waiting message may be sent, or None."""
 
 
-class DeskStore(Store, Outbox, Timers, Protocol):
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which tickets: those opened within `opened`, of one account (None: of all)."""
+
+    opened: Span
+    account: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTicket:
+    """A ticket with its events. `fault` says why they cannot be read; `history` is empty then."""
+
+    key: str
+    history: tuple[Event, ...]
+    fault: str = ""
+
+
+class Archive(Protocol):
+    """Access to the events of all tickets, also closed ones."""
+
+    async def archive_size(self, chosen: Selection) -> int:
+        """How many tickets are selected."""
+
+    async def archive_after(self, ticket: str, chosen: Selection, limit: int) -> Sequence[StoredTicket]:
+        """Up to `limit` selected tickets after this key, in order of their keys."""
+
+
+class DeskStore(Store, Outbox, Timers, Archive, Protocol):
     """Everything that the desk's database provides."""
 
 

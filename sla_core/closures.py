@@ -217,6 +217,11 @@ class Days:
         """The first day after these days, if `day` is one of them; otherwise None."""
         return next((end for first, end in self._occurrences(day) if first <= day < end), None)
 
+    def begins_after(self, day: date) -> tuple[date, date] | None:
+        """The next of these days after `day`: the first one, and the first day after them; None if over."""
+        found = [*self._occurrences(day), *self._occurrences(date(day.year + 1, 12, 31))]
+        return min((each for each in found if each[0] > day), default=None)
+
     def _occurrences(self, day: date) -> Iterator[tuple[date, date]]:
         """The only one, or those of this year and of the last, which may end in this one."""
         if isinstance(self.first, date) and isinstance(self.end, date):
@@ -237,6 +242,11 @@ class Season:
         """The first day after the season, if it is on at this instant; otherwise None."""
         day = at.astimezone(self.zone).date()
         return max((end for days in self.days if (end := days.ends_on(day))), default=None)
+
+    def begins_after(self, at: datetime) -> tuple[date, date] | None:
+        """The first day of the next season after this instant, and the first day after it."""
+        day = at.astimezone(self.zone).date()
+        return min((found for days in self.days if (found := days.begins_after(day))), default=None)
 
     def over_since(self, day: date) -> date | None:
         """The first day after all of the days, if they are over by `day`; otherwise None."""

@@ -100,8 +100,63 @@ def replay(key: str, history: Sequence[Event], policy: Policy, until: datetime) 
     return Replay(state.ticket, tuple(found), tuple(state.pages))
 
 
+class SeenPromises:
+    """Every promise that a ticket has had so far, as of its last evaluation."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.promises: dict[str, Promise] = {}
+        self.breached: dict[str, datetime] = {}
+        """The ids of breached promises, and when each was due."""
+        self._policy = policy
+        self._current: frozenset[str] = frozenset()
+        self._replaced: dict[str, tuple[Result, datetime | None]] = {}
+
+    def look(self, ticket: Ticket, event: Event) -> None:
+        """Updates which promises run after the event, and the results of those that no longer do."""
+        running = {promise.promise_id: promise for promise in promises(ticket, self._policy)}
+        for run in self._current - running.keys():
+            if isinstance(event, Undelivered) and run not in self.breached:
+                del self.promises[run]  # it began with a message that never reached the customer
+            else:
+                self._replaced[run] = _left(ticket, self.promises[run], event.at)
+        for run, promise in running.items():
+            if run in self.promises or not self._answered_before(promise):
+                self.promises[run] = promise
+                self._replaced.pop(run, None)
+        self._current = frozenset(running.keys() & self.promises.keys())
+
+    def stands(self, run: str) -> tuple[Result, datetime | None]:
+        """The result of a promise, and when it was met or stopped to apply; None while it runs."""
+        result, over_at = self._replaced.get(run) or _stands(self.promises[run])
+        return (Result.BREACHED if run in self.breached else result), over_at
+
+    def _answered_before(self, promise: Promise) -> bool:
+        """Whether it was settled before it began: a changed severity does not repeat a settled promise."""
+        if promise.met_at is None:
+            return promise.ended_at is not None
+        return any(
+            seen.metric is promise.metric and seen.met_at is not None for seen in self.promises.values()
+        )
+
+
+def _left(ticket: Ticket, promise: Promise, at: datetime) -> tuple[Result, datetime | None]:
+    """The result of a promise that stopped running because of the event at `at`."""
+    result, over_at = _stands(promise)
+    if over_at is not None:
+        return result, over_at
+    updated = (
+        promise.metric is Metric.NEXT_UPDATE
+        and promise.severity == ticket.severity
+        and ticket.last_update_at == at
+    )
+    downgraded = (
+        promise.target.met_by_downgrade_to == ticket.severity and ticket.downgraded_from == promise.severity
+    )
+    return (Result.MET if updated or downgraded else Result.ENDED), at
+
+
 class _ReplayState:
-    """A replay in progress. `_seen` has every promise so far, as of its last evaluation."""
+    """A replay in progress."""
 
     def __init__(self, key: str, opening: Sequence[Event], policy: Policy) -> None:
         self.ticket = fold(key, opening)
@@ -111,13 +166,10 @@ class _ReplayState:
         self._history: list[Event] = list(opening)
         self._moved = {1: 1}
         """The number of each act in this history, by its number in the original one."""
-        self._seen: dict[str, Promise] = {}
-        self._current: frozenset[str] = frozenset()
-        self._replaced: dict[str, tuple[Result, datetime | None]] = {}
+        self._seen = SeenPromises(policy)
         self._warned: dict[str, datetime] = {}
-        self._breached: dict[str, datetime] = {}
         self._page(before=None)
-        self._look(self.ticket.opened)
+        self._seen.look(self.ticket, self.ticket.opened)
 
     def run_until(self, end: datetime) -> None:
         """Records the warnings and breaches that are due by `end`."""
@@ -128,10 +180,10 @@ class _ReplayState:
                 if isinstance(event, Warned):
                     self._warned[event.run] = at
                 elif isinstance(event, Breached):
-                    self._breached[event.run] = event.due_at
+                    self._seen.breached[event.run] = event.due_at
                 self._record(event)
                 if isinstance(event, Breached) and event.metric is Metric.NEXT_UPDATE:
-                    self._look(event)  # the clock begins again
+                    self._seen.look(self.ticket, event)  # the clock begins again
         self._now = max(self._now, end)
 
     def act(self, seq: int, event: Event) -> None:
@@ -144,14 +196,12 @@ class _ReplayState:
         if isinstance(event, Undelivered) and event.seq is not None:
             self.ticket = replace(fold(self.ticket.key, self._history), history=())
         self._page(before)
-        self._look(event)
+        self._seen.look(self.ticket, event)
 
     def outcomes(self) -> Iterator[Outcome]:
-        for run, promise in self._seen.items():
-            due_at = self._breached.get(run, promise.due_at)
-            result, over_at = self._replaced.get(run) or _stands(promise)
-            if run in self._breached:
-                result = Result.BREACHED
+        for run, promise in self._seen.promises.items():
+            due_at = self._seen.breached.get(run, promise.due_at)
+            result, over_at = self._seen.stands(run)
             margin = _margin(promise, due_at, over_at, self._now)
             yield Outcome(promise, result, due_at, over_at, self._warned.get(run), margin)
 
@@ -163,7 +213,7 @@ class _ReplayState:
         """When the next warning or breach is due, or None."""
         instants = []
         for promise in promises(self.ticket, self._policy):
-            if promise.settled or promise.due_at is None or promise.promise_id in self._breached:
+            if promise.settled or promise.due_at is None or promise.promise_id in self._seen.breached:
                 continue
             instants.append(promise.due_at + JUST_AFTER)
             if promise.warn_at is not None and promise.promise_id not in self._warned:
@@ -177,43 +227,6 @@ class _ReplayState:
         paged_before = before is not None and severities[before].pages
         if severities[now].pages and not paged_before and self._policy.steps:
             self.pages.append(Page(self._now, self._policy.steps[0].role, now))
-
-    def _look(self, event: Event) -> None:
-        """Updates which promises run after the event, and the results of those that no longer do."""
-        running = {promise.promise_id: promise for promise in promises(self.ticket, self._policy)}
-        for run in self._current - running.keys():
-            if isinstance(event, Undelivered) and run not in self._breached:
-                del self._seen[run]  # it began with a message that never reached the customer
-            else:
-                self._replaced[run] = self._left(self._seen[run], event.at)
-        for run, promise in running.items():
-            if run in self._seen or not self._answered_before(promise):
-                self._seen[run] = promise
-                self._replaced.pop(run, None)
-        self._current = frozenset(running.keys() & self._seen.keys())
-
-    def _left(self, promise: Promise, at: datetime) -> tuple[Result, datetime | None]:
-        """The result of a promise that stopped running because of the event at `at`."""
-        result, over_at = _stands(promise)
-        if over_at is not None:
-            return result, over_at
-        ticket = self.ticket
-        updated = (
-            promise.metric is Metric.NEXT_UPDATE
-            and promise.severity == ticket.severity
-            and ticket.last_update_at == at
-        )
-        downgraded = (
-            promise.target.met_by_downgrade_to == ticket.severity
-            and ticket.downgraded_from == promise.severity
-        )
-        return (Result.MET if updated or downgraded else Result.ENDED), at
-
-    def _answered_before(self, promise: Promise) -> bool:
-        """Whether it was settled before it began: a changed severity does not repeat a settled promise."""
-        if promise.met_at is None:
-            return promise.ended_at is not None
-        return any(seen.metric is promise.metric and seen.met_at is not None for seen in self._seen.values())
 
 
 def _stands(promise: Promise) -> tuple[Result, datetime | None]:

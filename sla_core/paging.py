@@ -200,6 +200,18 @@ def next_step(ticket: Ticket, policy: Policy, duty: Duty, now: datetime) -> Next
     return replace(found, passed_over=tuple(passed_over)) if found else None
 
 
+def tries_so_far(page: Paged, ticket: Ticket, policy: Policy, duty: Duty) -> tuple[int, int | None]:
+    """Which page of its person this is, within chain and step, and of how many; None: until an answer.
+
+    The ticket's last pages include this one. A single page is the first of one.
+    """
+    if page.step == NO_STEP:
+        return 1, 1
+    what = (page.chain, page.step, page.person)
+    number = sum((each.chain, each.step, each.person) == what for each in ticket.pages if each.at <= page.at)
+    return number, (policy.steps[page.step].tries or duty.tries) if page.step < len(policy.steps) else None
+
+
 def escalation_of(page: Paged, ticket: Ticket) -> Escalated | None:
     """The escalation because of which somebody was paged."""
     return next((event for event in ticket.escalations if _escalation_id(event) == page.chain), None)

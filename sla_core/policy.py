@@ -6,12 +6,12 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from sla_core.calendar import BusinessCalendar
+from sla_core.calendar import BusinessCalendar, instant_of
 from sla_core.closures import Season
 from sla_core.triage import Triage
 
@@ -297,6 +297,20 @@ class Peak:
 
 
 @dataclass(frozen=True, slots=True)
+class ComingPeak:
+    """A peak season that has not begun: its first day, the first day after it, and when it begins.
+
+    `freezes` are the first days of the code freezes that overlap it, and the first days after them.
+    """
+
+    peak: Peak
+    first: date
+    end: date
+    begins_at: datetime
+    freezes: tuple[tuple[date, date], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Term:
     """One clause of an account's order form, which overrides the plan's."""
 
@@ -315,6 +329,14 @@ class Reading:
     clause: str
     open_question: str
     chosen: str
+
+
+@dataclass(frozen=True, slots=True)
+class Uptime:
+    """The part of a year in which the vendor's service is to be up: `share` is 0.998 for 99.8 percent."""
+
+    share: float
+    source: Source
 
 
 @dataclass(frozen=True)
@@ -342,6 +364,7 @@ class Policy:
     """Clause IDs that are not implemented yet, each with a one-line reason."""
     document: str = ""
     """The title of the vendor's document, as `Why?` cites it."""
+    uptime: Uptime | None = None
 
     @cached_property
     def version(self) -> str:
@@ -387,6 +410,20 @@ class Policy:
 
     def peak_at(self, now: datetime) -> Peak | None:
         return next((peak for peak in self.peaks if peak.season.ends_on(now)), None)
+
+    def coming_peak(self, now: datetime, within: timedelta) -> ComingPeak | None:
+        """The peak season that begins next, if that is `within` this time after `now`."""
+        for peak in self.peaks:
+            found = peak.season.begins_after(now)
+            if found is None or peak.season.ends_on(now):
+                continue
+            first, end = found
+            begins_at = instant_of(datetime.combine(first, time()), peak.season.zone)
+            if begins_at - now <= within:
+                coming = (freeze.season.begins_after(now) for freeze in self.freezes)
+                freezes = tuple(sorted(each for each in coming if each and each[0] < end and each[1] > first))
+                return ComingPeak(peak, first, end, begins_at, freezes)
+        return None
 
     def opens_at(self, plan: str, step: Step, severity: str, now: datetime) -> datetime | None:
         """When a step may be called: `now`, or when its hours begin. None if it has no duty."""

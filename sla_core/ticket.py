@@ -136,6 +136,7 @@ class Ticket:
     answered_severities: int = 0
     """How many of the severities somebody has answered: their pages have ended."""
     answered_escalations: int = 0
+    """How many of the escalations call nobody any more: somebody answered, or the ticket was closed."""
     paging_answered_by: Who | None = None
     """Who last answered."""
     reopened_unanswered: Reopened | None = None
@@ -322,7 +323,13 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
             ended = _ended(ticket, State.CLOSED, event.at)
             unanswered = event.at if ticket.first_answer_at is None else None
             unanswered_at = ticket.closed_unanswered_at or unanswered
-            return _with(ended, closed_unanswered_at=unanswered_at, **_waits(None))
+            answered = len(ticket.escalations)  # no escalation pages again after a reopening
+            return _with(
+                ended,
+                closed_unanswered_at=unanswered_at,
+                answered_escalations=answered,
+                **_waits(None),
+            )
         case Reopened():
             return _with(
                 ticket,

@@ -26,6 +26,8 @@ from bot.ports import (
     NoSuchTicket,
     Outgoing,
     Priority,
+    Selection,
+    StoredTicket,
     Timer,
     TimerResult,
     trace_id,
@@ -92,6 +94,8 @@ class MemoryStore(InMemoryKeyValueStore):
         self.buckets: dict[str, Bucket] = {}
         self.fence_count = 0
         self.timers: dict[tuple[str, str], Timer] = {}
+        self.unwritable: str | None = None
+        """What it says when it is asked to prove a write."""
 
     async def open(self, envelope: str, account: str, draft: Callable[[int], Change]) -> Appended | Duplicate:
         if envelope in self.inbox:
@@ -114,6 +118,20 @@ class MemoryStore(InMemoryKeyValueStore):
 
     async def ticket_of_envelope(self, envelope: str) -> str | None:
         return self.inbox.get(envelope)
+
+    async def archive_size(self, chosen: Selection) -> int:
+        return len(self._selected(chosen))
+
+    async def archive_after(self, ticket: str, chosen: Selection, limit: int) -> list[StoredTicket]:
+        keys = sorted(key for key in self._selected(chosen) if key > ticket)[:limit]
+        return [StoredTicket(key, tuple(self.tickets_by_key[key].events)) for key in keys]
+
+    def _selected(self, chosen: Selection) -> list[str]:
+        return [
+            key
+            for key, ticket in self.tickets_by_key.items()
+            if chosen.account in (None, ticket.account) and ticket.events[0].at in chosen.opened
+        ]
 
     async def load(self, ticket: str) -> tuple[Event, ...]:
         return tuple(self._ticket(ticket).events)
@@ -286,6 +304,9 @@ class MemoryStore(InMemoryKeyValueStore):
 
     async def integrity_faults(self) -> list[str]:
         return []
+
+    async def write_fault(self) -> str | None:
+        return self.unwritable
 
     async def set_timer(self, timer: Timer) -> None:
         self.timers[timer.kind, timer.key] = timer

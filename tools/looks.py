@@ -23,7 +23,7 @@ def looks_of(name: str) -> list[str]:
     """All looks; two are enough for views that differ from others only in their text."""
     return (
         ["desktop-light", "phone-dark"]
-        if name.endswith(("-customer", "-agents", "reply-form"))
+        if name.endswith(("-customer", "-agents", "reply-form")) or name.startswith("tam-")
         else list(LOOKS)
     )
 

@@ -6,19 +6,32 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from bot.desk.tam import forecast
+from bot.model.address import Place
 from bot.model.forms import Form
 from bot.model.inbound import Ask, HomeOpened, Show
 from bot.model.views import Audience, View
 from bot.notify.cards import get_help
 from sla_core.catalog.load import load
 from tests.desk_file import account, desk_file
-from tests.harness import ACME, ALICE, BOB, DANA, ORDER_FORM_WITH_HOLD, DeskInMemory, form_of, open_desk
+from tests.harness import (
+    ACME,
+    ALICE,
+    BOB,
+    DANA,
+    ORDER_FORM_WITH_HOLD,
+    DeskInMemory,
+    form_of,
+    open_desk,
+    person,
+)
 
 FRIDAY = "2026-03-20T16:30:00+01:00"
 SUMMARY = "Bill generation has been slow since this morning, and some invoices are missing."
 """80 characters: the agents' first button must still be on a phone's first screen."""
 ACCOUNT = "# acme"
 TRIAGE = "# triage"
+DANAS_CHAT = Place("slack", "D0DANA", True)
 
 
 @dataclass(frozen=True)
@@ -45,7 +58,7 @@ def written(vendor: str, plan: str, order_form: str = "") -> str:
 
 async def play(folder: Path) -> dict[str, Scene]:
     """Plays all stories. Returns the scenes by the name of their picture."""
-    found = await _m3ter(folder)
+    found = await _m3ter(folder) | await _day_of_a_tam(folder) | await _season(folder)
     for vendor, plan, severity, summary in (
         ("monetate", "europe", "S1", "All product images on our shop are broken"),
         ("monta", "partner", "P1", "All charge points are offline"),
@@ -97,6 +110,55 @@ async def _m3ter(folder: Path) -> dict[str, Scene]:
     told = [said.view for said in desk.posted if said.thread == root]
     found["thread-resolved"] = _scene(desk, ACCOUNT, *told[-2:], thread=True)
     return found
+
+
+async def _day_of_a_tam(folder: Path) -> dict[str, Scene]:
+    """Dana's accounts on a Friday: her forecast as it reads in the evening, an absence, and her Home tab."""
+    accounts = [account(), account("globex", "Globex AG", channel="slack:C0GLOBEX")]
+    file = desk_file(accounts=accounts).replace('tam = "dana"\n', 'tam = "dana"\ntam_backup = "eve"\n')
+    file = file.replace('id = "dana"', 'id = "dana"\nzone = "Europe/Berlin"')
+    desk = await open_desk(folder, "2026-03-18T18:00:00Z", file)
+    desk.chat.links_begin = "https://vendor.slack.example/archives"
+    await forecast.schedule(desk.desk)
+    reduced = {"request": "incident", "production": "reduced", "privacy": "no"}
+    globex = Place("slack", "C0GLOBEX")
+    missed = await desk.submits(ALICE, "Invoices of March are missing", reduced)
+    await desk.forward_to("2026-03-19T15:00:00Z")
+    await desk.submits_form(BOB, "Reply", missed, text="We restore them.")
+    await desk.forward_to("2026-03-19T19:00:00Z")
+    first = await desk.submits(person("Gina", "T0GLOBEX"), "Exports stop after 10,000 rows", reduced, globex)
+    await desk.submits(ALICE, SUMMARY, reduced)
+    await desk.forward_to("2026-03-20T09:00:00Z")
+    await desk.submits_form(BOB, "Reply", first, text="We have found the limit.")
+    await desk.submits(ALICE, "How do we add a second price list?", _HOW_TO)
+    await desk.forward_to("2026-03-20T16:02:00Z")
+    (told,) = [said.view for said in desk.direct(DANA) if (said.key or "").startswith("tam/forecast/")][-1:]
+    found = {"tam-forecast": _scene(desk, "Dana", told)}
+    home = await desk.answers(HomeOpened(desk.envelope(), desk.clock.now(), DANA, DANAS_CHAT))
+    assert isinstance(home, Show)
+    found["tam-home"] = Scene("Home", desk.clock.now(), (home.view,), board=True)
+    away = await desk.command(DANA, DANAS_CHAT, "away until 2026-03-30")
+    assert isinstance(away, Show)
+    return found | {"tam-away": _scene(desk, "Dana", away.view)}
+
+
+async def _season(folder: Path) -> dict[str, Scene]:
+    """An hour of silence in an emergency a week before the peak season, and the forecast of that morning."""
+    rotas = {"on_call": ["bob", "eve"], "leadership": ["mia"]}
+    file = desk_file("monetate", rotas=rotas, accounts=[account(plan="europe")])
+    file = file.replace('id = "dana"', 'id = "dana"\nzone = "Europe/London"')
+    desk = await open_desk(folder, "2026-11-01T20:00:00Z", file)
+    desk.chat.links_begin = "https://vendor.slack.example/archives"
+    await forecast.schedule(desk.desk)
+    ordinary = {"category": "error", "impact": "no", "reason": "no"}
+    await desk.submits(ALICE, "The banner shows last year's date", ordinary)
+    await desk.forward_to("2026-11-02T08:00:00Z")
+    found = {"tam-season": _scene(desk, "Dana", *(said.view for said in desk.direct(DANA)))}
+    key = await desk.submits(ALICE, "All product images are broken", ordinary | {"impact": "yes"})
+    await desk.presses(BOB, "Acknowledge", key)
+    await desk.fast_forward(hours=1, seconds=1)
+    told = [said.view for said in desk.direct(DANA) if (said.key or "").startswith(key)]
+    return found | {"tam-silence": _scene(desk, "Dana", *told)}
 
 
 async def _emergency(folder: Path, vendor: str, plan: str, severity: str, summary: str) -> dict[str, Scene]:

@@ -302,10 +302,13 @@ def _heard(story: Story, policy: Policy, plan: str, directory: Directory) -> Ite
     first = replace(sample_opening(policy, plan, story.severity), at=story.opened_at)
     said = story.now or [first]
     acts = [first, *story.before, *story.now]
+    in_story = {event.of for event in acts if isinstance(event, Notified)}
     told = [
         Notified(event.at, THE_CLOCK, seq, event.person or "" if isinstance(event, CallRequested) else "dana")
         for seq, event in enumerate(acts, start=1)
-        if event in said and (alert_at(acts, seq) or (isinstance(event, Outcome) and _alerted(acts[:seq])))
+        if seq not in in_story
+        and event in said
+        and (alert_at(acts, seq) or (isinstance(event, Outcome) and _alerted(acts[:seq])))
     ]
     events, history = [*said, *told], [*acts, *told]
     for message in messages_of(fold("ACME-1", history), list(events), policy, directory):

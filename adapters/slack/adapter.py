@@ -10,6 +10,7 @@ import structlog
 
 from adapters.slack.doctor import examine
 from adapters.slack.inbound.app import BoltEndpoint, Handler, Listeners, bolt_app
+from adapters.slack.inbound.signatures import Signatures
 from adapters.slack.inbound.socket_mode import SocketModeClient
 from adapters.slack.outbound import web_api
 from adapters.slack.outbound.responder import Responder
@@ -23,7 +24,7 @@ from bot.config.settings import DeskSettings
 from bot.model.address import Location, MessageRef, Place, UserRef
 from bot.model.inbound import Dispatch
 from bot.model.views import GetHelp, QueueBoard, View
-from bot.ports import Charge, Clock, NotEditable, PermanentFailure, Priority, TemporaryFailure
+from bot.ports import Charge, Clock, KeyValueStore, NotEditable, PermanentFailure, Priority, TemporaryFailure
 from bot.runtime.doctor import Finding
 from bot.text import UTC_ZONE
 
@@ -50,13 +51,16 @@ class Slack:
         omits_unchanged: bool = False,
         app_token: str = "",
         oauth_settings: OAuthSettings | None = None,
+        key_values: KeyValueStore | None = None,
     ) -> None:
         """`plain_dates` and `omits_unchanged` are for other clients than Slack's: see MrkdwnRenderer, modals.
 
         With an app token, requests arrive over a socket and need no signing secret. With `oauth_settings`,
-        many workspaces can install the app, and it needs no bot token.
+        many workspaces can install the app, and it needs no bot token. `key_values` keeps for the doctor how
+        many requests had a wrong signature.
         """
         self._secret = signing_secret
+        self._signatures = Signatures(signing_secret, key_values)
         self._renderer = MrkdwnRenderer(plain_dates, plain_zone)
         make_workspace = workspace_factory(clock, self._renderer, omits_unchanged)
         self._multi_workspace = (
@@ -109,6 +113,7 @@ class Slack:
     async def learn(self) -> None:
         """Loads what other processes stored and renews tokens that expire soon. Raises SlackFault."""
         await self._workspaces.refresh()
+        await self._signatures.store()
 
     @property
     def identity(self) -> BotIdentity:
@@ -119,9 +124,13 @@ class Slack:
         """Returns the reasons why Slack's requests cannot reach us."""
         return self._socket.readiness_faults() if self._socket else []
 
-    def examine(self, settings: DeskSettings) -> AsyncIterator[Finding]:
+    async def examine(self, settings: DeskSettings) -> AsyncIterator[Finding]:
         """Yields the findings for `frontline doctor`."""
-        return examine(self._workspaces, settings)
+        async for finding in examine(self._workspaces, settings):
+            yield finding
+        if not self._socket:
+            for finding in await self._signatures.findings():
+                yield finding
 
     def routes(self, dispatch: Dispatch) -> list[tuple[str, str, Handler]]:
         """Returns method, path and handler of each HTTP route; in socket mode, starts listening instead."""
@@ -131,7 +140,7 @@ class Slack:
         if self._socket:
             self._socket.listen(endpoint.handle_socket_request)
         else:
-            routes.append(("POST", "/slack/events", endpoint.http_handler(self._secret)))
+            routes.append(("POST", "/slack/events", endpoint.http_handler(self._signatures)))
         return routes
 
     async def post(

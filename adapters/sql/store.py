@@ -8,14 +8,15 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import structlog
 from sqlalchemy import BigInteger, Connection, bindparam, func, or_
 from sqlmodel import col, delete, select
 
-from adapters.sql import lanes, outbox, retention, ticket_pages, tickets, tokens
+from adapters.sql import api, archive, chain, health, lanes, outbox, retention, tickets
 from adapters.sql.edits import store_messages
 from adapters.sql.engines.engine import (
     DatabaseFault,
@@ -38,8 +39,7 @@ from adapters.sql.tables import (
     instant_or_none,
     micros,
 )
-from bot.api.reading import TicketQuery
-from bot.api.webhooks import StoredEvent
+from bot.api.reading import StoredEvent, TicketQuery
 from bot.clock import SimulatedClock, WallClock, real_now
 from bot.desk.index import IndexRow
 from bot.model.address import MessageRef
@@ -55,12 +55,17 @@ from bot.ports import (
     LeaseLost,
     Message,
     Outgoing,
+    Selection,
+    StoredTicket,
     Timer,
     TimerResult,
     trace_id,
 )
+from bot.reports.event_chain import CheckedTicket
 from bot.runtime.monitor import StoreStats
 from sla_core.events import Event, Opened
+
+log = structlog.get_logger(__name__)
 
 _IS_KEY = (col(KeyValueRow.topic) == bindparam("of"), col(KeyValueRow.key) == bindparam("name"))
 _HAS_NOT_EXPIRED = or_(
@@ -115,14 +120,6 @@ def _lock(dialect: str) -> Any:
         set_={"value": row.excluded.value, "expires_at": row.excluded.expires_at},
         where=free,
     ).returning(col(KeyValueRow.key))
-
-
-def _integrity_faults(db: Connection) -> list[str]:
-    """PostgreSQL checks its pages as it reads them, and has no such command."""
-    if db.dialect.name != "sqlite":
-        return []
-    found = db.exec_driver_sql("PRAGMA integrity_check(5)").scalars().all()
-    return [] if found == ["ok"] else [*map(str, found)]
 
 
 def _delete_key(db: Connection, topic: str, key: str) -> None:
@@ -181,11 +178,10 @@ def _fire(
 
 
 class SqlStore:
-    """Implements DeskStore and KeyValueStore of bot.ports, Index, StatsSource, and those of bot.api.
+    """Implements DeskStore and KeyValueStore of bot.ports, and the ports beside their users.
 
-    Create it with `connect`. After `close`, every method raises RuntimeError. On PostgreSQL, methods wait a
-    moment while the database restarts, then raise StoreUnavailable. Replicas share one database; their
-    clocks should differ by less than a second.
+    After `close`, every method raises RuntimeError. On PostgreSQL, methods wait a moment while the database
+    restarts, then raise StoreUnavailable. Replicas' clocks should differ by less than a second.
     """
 
     def __init__(self, engine: Engine, on_change: Callable[[], None] | None = None) -> None:
@@ -200,10 +196,18 @@ class SqlStore:
 
     async def integrity_faults(self) -> list[str]:
         """What the database's own check finds wrong in its file; a large one takes a while."""
-        return await self.engine.read(_integrity_faults)
+        return await self.engine.read(health.integrity_faults)
+
+    async def write_fault(self) -> str | None:
+        """See bot.runtime.write_proof.ProvableStore."""
+        try:
+            await self.engine.write(partial(health.prove_write, now=self.real_clock.now()))
+        except Exception as fault:
+            log.warning("a write failed", why=" ".join(str(fault).split()), kind=type(fault).__name__)
+            return self.engine.public_words(fault)
+        return None
 
     async def simulated_clock(self, wanted: SimulatedClock | None) -> SimulatedClock | None:
-        """See adapters.sql.store.stored_clock."""
         return await self.engine.write(lambda db: stored_clock(db, wanted))
 
     async def open(self, envelope: str, account: str, draft: Callable[[int], Change]) -> Appended | Duplicate:
@@ -243,10 +247,10 @@ class SqlStore:
         return await self.engine.read(lambda db: tickets.queue(db, accounts, limit, ended))
 
     async def ticket_page(self, query: TicketQuery, limit: int) -> list[tuple[datetime, QueueEntry]]:
-        return await self.engine.read(lambda db: ticket_pages.page(db, query, limit))
+        return await self.engine.read(lambda db: api.page(db, query, limit))
 
     async def events_from(self, since: datetime, after: StoredEvent | None, limit: int) -> list[StoredEvent]:
-        return await self.engine.read(lambda db: ticket_pages.events_from(db, since, after, limit))
+        return await self.engine.read(lambda db: api.events_from(db, since, after, limit))
 
     async def since(self, accounts: Collection[str], opened: datetime) -> list[QueueEntry]:
         return await self.engine.read(lambda db: tickets.since(db, accounts, opened))
@@ -345,6 +349,21 @@ class SqlStore:
     async def reindex(self, corrections: Sequence[tuple[IndexRow, Change]]) -> int:
         return await self.engine.write(lambda db: tickets.reindex(db, corrections))
 
+    async def archive_size(self, chosen: Selection) -> int:
+        return await self.engine.read(lambda db: archive.size(db, chosen))
+
+    async def archive_after(self, ticket: str, chosen: Selection, limit: int) -> list[StoredTicket]:
+        return await self.engine.read(lambda db: archive.after(db, ticket, chosen, limit))
+
+    async def check_chains(self, after: str, limit: int) -> list[CheckedTicket]:
+        return await self.engine.read(lambda db: chain.check(db, after, limit))
+
+    async def missing_tickets(self) -> list[str]:
+        return await self.engine.read(chain.missing_tickets)
+
+    async def add_hashes(self, tickets: Collection[str]) -> int:
+        return await self.engine.write(lambda db: chain.add_hashes(db, tickets), long=True)
+
     async def put(self, topic: str, key: str, value: str, expires_at: datetime | None = None) -> None:
         await self.engine.write(lambda db: _put(db, topic, key, value, expires_at))
 
@@ -366,16 +385,16 @@ class SqlStore:
         await self.engine.write(lambda db: _unlock(db, name, holder))
 
     async def add_token(self, token: Token, digest: str) -> bool:
-        return await self.engine.write(lambda db: tokens.add(db, token, digest))
+        return await self.engine.write(lambda db: api.add_token(db, token, digest))
 
     async def tokens(self) -> list[Token]:
-        return await self.engine.read(tokens.every)
+        return await self.engine.read(api.tokens)
 
     async def token_of(self, digest: str) -> Token | None:
-        return await self.engine.read_sync(lambda db: tokens.of_digest(db, digest))
+        return await self.engine.read_sync(lambda db: api.token_of(db, digest))
 
     async def revoke_token(self, name: str) -> bool:
-        return await self.engine.write(lambda db: tokens.revoke(db, name))
+        return await self.engine.write(lambda db: api.revoke_token(db, name))
 
     async def delete_envelopes(self, before: datetime, limit: int) -> int:
         return await self.engine.write(lambda db: retention.delete_envelopes(db, before, limit))

@@ -117,6 +117,8 @@ class EventRow(SQLModel, table=True):
     at: int = Field(sa_type=BigInteger)
     kind: str
     body: str
+    hash: str | None = None
+    """See adapters.sql.chain; None in rows of earlier versions."""
 
 
 class OutboxRow(SQLModel, table=True):

@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy import Connection, bindparam, func, literal_column, or_
 from sqlmodel import col, insert, select, update
 
+from adapters.sql.chain import with_hashes
 from adapters.sql.edits import store_messages, store_timers
 from adapters.sql.engines.engine import insert_into, insert_new
 from adapters.sql.tables import (
@@ -356,7 +357,7 @@ def _store_changes(db: Connection, kept: Sequence[_StoredChange], at: datetime) 
     if acts:
         db.execute(_INSERT_ENVELOPES, acts)
     if events := [row for each in kept for row in _events(each.change)]:
-        db.execute(_INSERT_EVENTS, events)
+        db.execute(_INSERT_EVENTS, with_hashes(db, events))
     store_timers(db, [timer for each in kept for timer in each.change.timers])
     store_messages(
         db,

@@ -24,8 +24,7 @@ from adapters.web.server import Handler, Route
 from bot.api.acting import Body, Call
 from bot.api.faults import ApiFault, invalid
 from bot.api.operations import OPERATIONS, PREFIX, Operation, Request
-from bot.api.reading import TicketIndex
-from bot.api.webhooks import EventIndex
+from bot.api.reading import EventIndex, TicketIndex
 from bot.clock import real_now
 from bot.desk.desk import Desk
 from bot.model.api_token import Scope, Token, TokenStore, digest_of

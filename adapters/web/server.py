@@ -148,6 +148,9 @@ async def _read_whole(request: web.Request, handler: Handler) -> web.StreamRespo
                 await request.read()
         except TimeoutError:
             return web.json_response({"error": "the body took too long"}, status=408)
+        except (ConnectionError, HttpProcessingError, web.RequestPayloadError) as fault:
+            log.warning("malformed HTTP request", why=type(fault).__name__)
+            return web.json_response({"error": "the body is incomplete"}, status=400)
         return await handler(request)
     finally:
         connection.request_ended()
@@ -158,7 +161,7 @@ def _http_logger() -> logging.Logger:
 
     def concerns_us(record: logging.LogRecord) -> bool:
         fault = record.exc_info[1] if record.exc_info else None
-        if isinstance(fault, HttpProcessingError):
+        if isinstance(fault, HttpProcessingError | ConnectionError):
             log.warning("malformed HTTP request", why=type(fault).__name__)
             return False
         return True

@@ -21,8 +21,7 @@ from bot.api.documents import (
     TicketPage,
     Webhooks,
 )
-from bot.api.reading import NoParameters, Parameters, TicketIndex
-from bot.api.webhooks import EventIndex
+from bot.api.reading import EventIndex, NoParameters, Parameters, TicketIndex
 from bot.desk.desk import Desk
 from bot.model.api_token import Scope
 

@@ -89,6 +89,18 @@ class TicketIndex(Protocol):
         ...
 
 
+StoredEvent = tuple[datetime, str, int, str]
+"""An event's instant, ticket, number and class."""
+
+
+class EventIndex(Protocol):
+    """The events of all tickets, in the order in which they happened."""
+
+    async def events_from(self, since: datetime, after: StoredEvent | None, limit: int) -> list[StoredEvent]:
+        """Events at or after `since`, and behind `after`."""
+        ...
+
+
 async def list_tickets(desk: Desk, index: TicketIndex, token: Token, given: ListParameters) -> TicketPage:
     """Raises ApiFault."""
     accounts = _accounts(token, given.account)

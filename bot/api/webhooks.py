@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from bot.api import documents
 from bot.api.acting import Body
 from bot.api.documents import GivenInstant, Replay, WebhookDocument, Webhooks, WebhookState
 from bot.api.faults import ApiFault, invalid
+from bot.api.reading import EventIndex, StoredEvent
 from bot.clock import parse_instant, real_now
 from bot.config.webhooks import Webhook, type_of
 from bot.desk.desk import Desk
@@ -30,18 +30,6 @@ OFF_AFTER = timedelta(hours=24)
 """How long a webhook may fail without a success until it is switched off."""
 MOST_REPLAYED = 10_000
 _PAGE = 500
-
-
-StoredEvent = tuple[datetime, str, int, str]
-"""An event's instant, ticket, number and class."""
-
-
-class EventIndex(Protocol):
-    """The events of all tickets, in the order in which they happened."""
-
-    async def events_from(self, since: datetime, after: StoredEvent | None, limit: int) -> list[StoredEvent]:
-        """Events at or after `since`, and behind `after`."""
-        ...
 
 
 class ReplayBody(Body):

@@ -6,7 +6,7 @@ import asyncio
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from bot.cli.app import DONE, print_faults
 from bot.config.environment import read_environment
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from bot.config.directory import Directory
     from bot.desk.index import Index
     from bot.ports import Clock
+    from bot.reports.event_chain import EventChain
+
+    class StoredIndex(Index, EventChain, Protocol):
+        """The index rows, and the hashes of events."""
 
 
 def report_migration(
@@ -64,10 +68,18 @@ def write_teams_package(out: Path, package_for: Callable[[str], bytes]) -> int:
     return DONE
 
 
-async def rebuild_index(index: Index, directory: Directory, clock: Clock, progress: Console) -> int:
-    """Corrects all index rows, with a bar on `progress`. Reports unreadable tickets as faults."""
+async def rebuild_index(index: StoredIndex, directory: Directory, clock: Clock, progress: Console) -> int:
+    """Adds missing hashes of events and corrects all index rows, with bars on `progress`.
+
+    Reports unreadable tickets as faults.
+    """
     from bot.cli.progress import progress_bar
     from bot.desk.index import rebuild
+    from bot.reports.event_chain import add_hashes
+
+    with progress_bar("Hashes of events", await index.index_size(), progress) as told:
+        if added := await add_hashes(index, told):
+            print(f"{added} events of an older version got their hash.")
 
     with progress_bar("Index rows", await index.index_size(), progress) as told:
         done = await rebuild(index, directory, clock, told)

@@ -175,6 +175,11 @@ class Directory:
         named = policy.plans[plan].first_contact
         return self.tam(account) if account and named else None
 
+    def present_contact(self, account: Account, at: datetime) -> Person | None:
+        """The account's TAM; while she is away, her backup. None while neither is there."""
+        both = (self.tam(account), self.settings.people.get(account.tam_backup or ""))
+        return next((person for person in both if person and not self.is_away(person, at)), None)
+
     def solution_architect(self, account: Account) -> Person | None:
         """The account's Solution Architect, or None if its plan has none (M3-7)."""
         plan = self.settings.policies[-1].plans[account.plan]
@@ -237,6 +242,11 @@ class Directory:
 def zone_of(person: Person) -> ZoneInfo:
     """Where a person is: for snoozes, quiet hours and forecasts."""
     return person.zone or _UTC
+
+
+def back_on(person: Person, until: datetime) -> date:
+    """The first day back of somebody who is away until this instant, where they are."""
+    return until.astimezone(zone_of(person)).date()
 
 
 def quiet_until(person: Person, at: datetime) -> datetime | None:

@@ -96,6 +96,8 @@ class Account:
     """Plain messages of customers: `suggest` shows agents those that nobody answered, `ignore` none."""
     auto_close: int | None = None
     """After how many business days without a word a resolved ticket is closed; None: never."""
+    monthly_report: bool = False
+    """Whether the month's figures are also posted in its channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +211,7 @@ class _Account(_Section):
     board: bool = True
     unticketed: Literal["suggest", "ignore"] = "suggest"
     auto_close: Annotated[int, BeforeValidator(_business_days)] | None = None
+    monthly_report: bool = False
     order_form: OrderFormPart | None = None
 
 
@@ -447,6 +450,7 @@ def _account(file: _Account, policy: Policy) -> Account:
         solution_architect=file.solution_architect,
         unticketed=file.unticketed,
         auto_close=file.auto_close,
+        monthly_report=file.monthly_report,
     )
 
 

@@ -14,6 +14,8 @@ from typing import Protocol
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
+import structlog
+
 from bot.clock import WallClock, later, real_now
 from bot.config.directory import DeskDuty, Directory
 from bot.config.settings import Account, OpeningLimits
@@ -39,11 +41,14 @@ from bot.ports import (
     Timer,
     trace_id,
 )
+from bot.reports.promise_metrics import PromiseMetrics
 from sla_core.engine import evaluate
 from sla_core.events import THE_CLOCK, Event, Notified, Opened, PageAccepted, Paged, Undelivered, Who
 from sla_core.policy import Policy
 from sla_core.promise import Tone
 from sla_core.ticket import State, Ticket, after, fold
+
+log = structlog.get_logger(__name__)
 
 
 class KeyedLocks:
@@ -209,6 +214,8 @@ class Desk:
     """Remembers what belongs to no ticket, such as drafts."""
     real_clock: Clock = field(default_factory=WallClock)
     """Decides how old a form is."""
+    metrics: PromiseMetrics | None = None
+    """Counts what stored changes settle; None: nothing is counted."""
     openings: RecentOpenings = field(init=False)
     """How many tickets were opened in the last hour."""
     locks: KeyedLocks = field(default_factory=KeyedLocks)
@@ -237,11 +244,16 @@ class Desk:
         return Who(str(actor.user), self.directory.name_of(actor))
 
     async def open(
-        self, envelope: str, account: Account, draft: Callable[[], Opened]
+        self, envelope: str, account: Account, draft: Callable[[], Opened], newest: str | None = None
     ) -> Appended | Duplicate:
-        """Opens the account's next ticket. For a known envelope, returns Duplicate with its ticket."""
+        """Opens the account's next ticket. For a known envelope, returns Duplicate with its ticket.
+
+        With `newest`, raises Conflict if the account's newest ticket is another one by now.
+        """
 
         def change(number: int) -> Change:
+            if newest is not None and newest != f"{account.id.upper()}-{number - 1}":
+                raise Conflict(f"{account.id.upper()}-{number - 1} was opened meanwhile")
             opened = draft()
             policy = self.directory.policy(opened.version)
             if contact := self.directory.first_contact(account, opened.plan, policy):
@@ -275,13 +287,27 @@ class Desk:
                     else decided
                 )
             events = (*fell_due, *decided)
+            change = self._change_of(after(ticket, events), events, now)
             try:
-                kept = await self.store.append(envelope, self._change_of(after(ticket, events), events, now))
+                kept = await self.store.append(envelope, change)
             except Conflict:
                 ticket = key
                 continue
+            if isinstance(kept, Appended):
+                self.count(change, ticket.history)
             return Done(duplicate=isinstance(kept, Duplicate))
         raise Conflict(f"{key} is changing too quickly; please try again")
+
+    def count(self, change: Change, before: Sequence[Event]) -> None:
+        """Counts what a stored change settled on a ticket that had the events `before`."""
+        if self.metrics is None or not change.events:
+            return
+        history = (*before, *change.events)
+        try:
+            policy = self.policy_of(fold(change.ticket, history[:1]))
+            self.metrics.count(change.ticket, history, len(change.events), policy)
+        except Exception:  # the act is stored, so its answer must not fail
+            log.exception("could not count what a change settled", ticket=change.ticket)
 
     def change_on_wake(self, key: str, history: tuple[Event, ...]) -> Change:
         """Decides what is due on a ticket, and updates its cards. Raises PolicyVersionMissing."""

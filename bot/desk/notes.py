@@ -19,13 +19,13 @@ KIND = "tam_note"
 """The kind of the timers; their payload is the person's id and the text."""
 
 
-async def tell(desk: Desk, key: str, person: Person, *text: Part) -> None:
+async def tell(desk: Desk, key: str, person: Person, *text: Part, tone: Tone = Tone.WARN) -> None:
     """Sends a note, once for each key: now, or when the person's quiet hours end."""
     until = quiet_until(person, desk.clock.now())
     if until is None:
-        await desk.store.enqueue(_messages(desk, key, person, text))
+        await desk.store.enqueue(_messages(desk, key, person, text, tone))
     else:
-        payload = json.dumps({"person": person.id, "text": [stored(part) for part in text]})
+        payload = json.dumps({"person": person.id, "text": [stored(part) for part in text], "tone": tone})
         await desk.store.set_timer(Timer(KIND, key, until, payload))
 
 
@@ -41,12 +41,13 @@ def on_timer(desk: Desk, timer: Timer, now: datetime) -> TimerResult:
     note = json.loads(timer.payload)
     person = desk.directory.settings.people.get(note["person"])
     text = tuple(read(part) for part in note["text"])
-    return TimerResult(_messages(desk, timer.key, person, text) if person else ())
+    tone = Tone(note.get("tone", Tone.WARN))  # a timer of an older version has none
+    return TimerResult(_messages(desk, timer.key, person, text, tone) if person else ())
 
 
-def _messages(desk: Desk, key: str, person: Person, text: RichText) -> tuple[Message, ...]:
+def _messages(desk: Desk, key: str, person: Person, text: RichText, tone: Tone) -> tuple[Message, ...]:
     ref = desk.directory.direct_address(person, "")
-    said = Notice(text, Tone.WARN)
+    said = Notice(text, tone)
     return (Message(f"{TOPIC}/{key}", None, ref, said, Priority.STATE),) if ref else ()
 
 

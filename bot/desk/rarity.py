@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from bot.config.settings import Account
 from bot.desk.desk import Desk
+from bot.ports import Appended, Conflict, Duplicate
+from sla_core.events import Opened
 from sla_core.policy import Policy
 from sla_core.ticket import Ticket
 
 MAX_SEARCHED = 100
+_TRIES = 4
+"""How often to count again because another ticket of the account was opened meanwhile."""
 
 
 async def earlier_tickets(
@@ -31,6 +37,32 @@ async def earlier_tickets(
         if other.key != ticket and severity in (other.severity, other.downgraded_from)
     ]
     return tuple(earlier) if len(earlier) >= rarity.per_quarter else ()
+
+
+async def open_counted(
+    desk: Desk,
+    envelope: str,
+    account: Account,
+    policy: Policy,
+    severity: str,
+    draft: Callable[[tuple[str, ...]], Opened],
+) -> Appended | Duplicate:
+    """Opens a ticket; `draft` gets the account's `earlier_tickets`, those that are opened meanwhile included.
+
+    Where a severity is not counted, they are empty, and nothing is read.
+    """
+    if policy.severities[severity].rarity is None:
+        return await desk.open(envelope, account, lambda: draft(()))
+    for _ in range(_TRIES):
+        newest = next(iter(await desk.store.tickets(account.id)), f"{account.id.upper()}-0")
+        earlier = await earlier_tickets(desk, account, policy, severity)
+        try:
+            return await desk.open(envelope, account, partial(draft, earlier), newest)
+        except Conflict:
+            continue
+    # Its newest tickets may be deleted, or many are opened at once: it matters more that it is opened.
+    earlier = await earlier_tickets(desk, account, policy, severity)
+    return await desk.open(envelope, account, partial(draft, earlier))
 
 
 async def _recent(desk: Desk, account: Account, since: datetime) -> list[Ticket]:

@@ -14,7 +14,7 @@ import structlog
 from bot.clock import later
 from bot.desk import help_position, notes, ticket_board, unticketed
 from bot.desk.desk import BOARD, LOCK_LIFE, Desk
-from bot.desk.tam import forecast
+from bot.desk.tam import forecast, monthly
 from bot.model.address import Place
 from bot.ports import Timer, TimerResult
 
@@ -33,9 +33,13 @@ WORK: Mapping[str, Callable[[Desk, str], Awaitable[None]]] = {
     help_position.KIND: help_position.move,
     unticketed.UNTICKETED: unticketed.show,
     forecast.KIND: forecast.send_due,
+    monthly.KIND: monthly.send_due,
 }
 """What a timer's key is given to, by the timer's kind. It may run twice, also at the same time."""
-FOLLOWS: Mapping[str, Callable[[Desk, str, datetime], datetime | None]] = {forecast.KIND: forecast.next_at}
+FOLLOWS: Mapping[str, Callable[[Desk, str, datetime], datetime | None]] = {
+    forecast.KIND: forecast.next_at,
+    monthly.KIND: monthly.next_at,
+}
 """When the timer fires anew after both times, by its kind. It reads no store."""
 
 

@@ -14,11 +14,9 @@ from bot.model.views import (
     Button,
     GetHelp,
     LastWords,
-    Mention,
     Menu,
     PromiseLine,
     QueueRow,
-    RichText,
     Style,
     TicketCard,
 )
@@ -71,7 +69,7 @@ def card(
             *emergency_texts.facts(ticket),
             *(_facts if for_agents else _customer_facts)(ticket, policy, directory, now),
         ),
-        contact=() if for_agents else _first_contact(ticket, policy, directory),
+        contact=() if for_agents else emergency_texts.contact_on_card(ticket, policy, directory, now),
         last_words=_last_words(ticket) if for_agents else None,
         details=ticket.opened.details,
         answers=tuple(_answers(ticket, policy)),
@@ -263,19 +261,6 @@ def _customer_facts(
         yield "Emergency contact", contact
     if is_open and (peak := policy.peak_at(now)):
         yield "", peak.says
-
-
-def _first_contact(ticket: Ticket, policy: Policy, directory: Directory) -> RichText:
-    """Names the account's first contact, if the plan has one; no mention for their own ticket (CUP-15)."""
-    named = policy.plans[ticket.opened.plan].first_contact
-    account = directory.settings.accounts.get(ticket.opened.account)
-    person = directory.first_contact(account, ticket.opened.plan, policy)
-    if named is None or person is None:
-        return ()
-    opened_it = directory.person_behind(ticket.opened.by) == person
-    address = None if opened_it else person.on(directory.channel_of(ticket).platform)
-    mentioned = Mention(address, person.name) if address else person.name
-    return emergency_texts.first_contact(named.name, mentioned, person.email)
 
 
 def can_request_call(ticket: Ticket, policy: Policy) -> bool:

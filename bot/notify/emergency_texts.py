@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime
 
-from bot.model.views import Part, Quote, RichText
+from bot.config.directory import Directory, back_on
+from bot.config.settings import Account
+from bot.model.views import Mention, Part, Quote, RichText
 from bot.text import in_sentence
 from sla_core.events import Answered, ServicesDisabled, ServicesEnabled
 from sla_core.policy import FirstContact, Policy
@@ -79,9 +81,34 @@ def opened_for_contact(contact: FirstContact | None, stands_in: bool) -> str:
     return f"A new ticket was opened. {you} the customer's {role}, so they may turn to you first."
 
 
-def first_contact(name: str, person: Part, email: str | None) -> RichText:
-    """For the customer's card: who their first contact is, and how to reach them."""
-    return (f"{name}, your first contact: ", person, f", {email}" if email else "")
+def contact_on_card(ticket: Ticket, policy: Policy, directory: Directory, now: datetime) -> RichText:
+    """For the customer's card: their first contact, or the backup meanwhile, and how to reach them.
+
+    Nobody is mentioned for a ticket of their own. Empty if the plan has no first contact.
+    """
+    plan = policy.plans[ticket.opened.plan]
+    account = directory.settings.accounts.get(ticket.opened.account)
+    contact = directory.first_contact(account, plan.id, policy)
+    if plan.first_contact is None or account is None or contact is None:
+        return ()
+    begins = f"{plan.first_contact.name}, your first contact: "
+    present = directory.present_contact(account, now)
+    if present is None:
+        return begins, contact.name, *away_note(directory, account, now)
+    opened_it = directory.person_behind(ticket.opened.by) == present
+    address = None if opened_it else present.on(directory.channel_of(ticket).platform)
+    reached: list[Part] = [Mention(address, present.name) if address else present.name]
+    reached += [f", {present.email}"] if present.email else []
+    return begins, *reached, *away_note(directory, account, now)
+
+
+def away_note(directory: Directory, account: Account, now: datetime) -> RichText:
+    """What follows the name of the first contact or of who stands in; empty while the contact is there."""
+    contact = directory.tam(account)
+    if contact is None or not directory.is_away(contact, now):
+        return ()
+    whose = f"{contact.name} is away" if directory.present_contact(account, now) else "away"
+    return (f" ({whose} until {day_text(back_on(contact, directory.away[contact.id]))})",)
 
 
 def facts(ticket: Ticket) -> Iterator[tuple[str, str]]:

@@ -21,9 +21,9 @@ def who_left(ticket: Ticket, event: Paged, asks: bool) -> Sequence[Part]:
     return (f"{handover.owner.name} is off duty now. {please}",) if handover else ()
 
 
-def who_is_asked(person: Part) -> Sequence[Part]:
-    """What such a page in triage ends with."""
-    return (person, ", please take over.")
+def who_is_asked(person: Part, again: str) -> Sequence[Part]:
+    """What such a page in triage ends with. `again` follows the second and later ones."""
+    return (*((f"Asked{again}: ",) if again else ()), person, ", please take over.")
 
 
 def why_over(event: Event, ticket: Ticket) -> str | None:

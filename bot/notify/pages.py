@@ -30,7 +30,7 @@ from sla_core.events import (
     SeverityChanged,
     Taken,
 )
-from sla_core.paging import ESCALATED, HANDOVER, NO_STEP, chains, next_step
+from sla_core.paging import ESCALATED, HANDOVER, NO_STEP, chains, next_step, tries_so_far
 from sla_core.policy import Policy
 from sla_core.promise import Tone
 from sla_core.ticket import Ticket, after, fold
@@ -62,7 +62,7 @@ def paged(factory: MessageFactory, event: Paged) -> Iterator[Message]:
         _account(factory),
         factory.policy,
         event,
-        after=texts.was_paged(event, factory.policy, mention),
+        after=texts.was_paged(event, factory.policy, mention, _again(factory, event)),
     )
     yield factory.to_triage(said, Tone.ALARM, Priority.PAGE, _page_name(factory, event))
     yield from _direct(factory, event, person)
@@ -138,9 +138,14 @@ def is_past(incident: str, ticket: Ticket, policy: Policy, directory: Directory)
 
 def _notice(factory: MessageFactory, event: Paged) -> Notice:
     """What the person who is paged reads."""
-    why = texts.why_paged(event, factory.policy)
+    why = texts.why_paged(event, factory.policy, _again(factory, event))
     said = texts.page(factory.ticket, _account(factory), factory.policy, event, before=why)
     return Notice(said, Tone.ALARM)
+
+
+def _again(factory: MessageFactory, event: Paged) -> str:
+    duty = DeskDuty(factory.directory)
+    return texts.paged_again(*tries_so_far(event, factory.ticket, factory.policy, duty))
 
 
 def _page_name(factory: MessageFactory, event: Paged) -> str:

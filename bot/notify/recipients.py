@@ -10,7 +10,7 @@ from typing import assert_never
 from bot.config.alerts import is_monitoring
 from bot.config.directory import Directory
 from bot.model.address import Place
-from bot.model.views import Audience
+from bot.model.views import Audience, Part
 from bot.notify import (
     alarms,
     calls,
@@ -318,13 +318,17 @@ class _EventMessages:
         return self.policy.severities[severity].pages and bool(self.policy.steps)
 
     def _first_contact(self, triage: Place) -> Iterator[Message]:
-        """Names the account's TAM to agents, if the plan makes them the first contact."""
-        plan = self.ticket.opened.plan
-        contact = self.policy.plans[plan].first_contact
-        person = self.factory.directory.first_contact(self.factory.account, plan, self.policy)
-        if contact and person:
-            said = texts.first_contact(self.ticket.key, contact.name, self.factory.mention([person], triage))
-            yield self.factory.to_triage(said, what="contact")
+        """Names the account's TAM, or who stands in, to agents, if the plan makes them the first contact."""
+        plan, directory, at = self.ticket.opened.plan, self.factory.directory, self.factory.at
+        contact, account = self.policy.plans[plan].first_contact, self.factory.account
+        person = directory.first_contact(account, plan, self.policy)
+        if contact and account and person:
+            present = directory.present_contact(account, at)
+            names: list[Part] = self.factory.mention([present], triage) if present else [person.name]
+            names += emergency_texts.away_note(directory, account, at)
+            yield self.factory.to_triage(
+                texts.first_contact(self.ticket.key, contact.name, names), what="contact"
+            )
 
     def _escalated(self, event: Escalated) -> Iterator[Message]:
         if adds_reason(self.ticket.history, self.factory.seq):

@@ -247,24 +247,33 @@ def page(
     )
 
 
-def why_paged(event: Paged, policy: Policy) -> str:
-    """What a page begins with where it is not the first step's: for the person who is paged."""
+def why_paged(event: Paged, policy: Policy, again: str = "") -> str:
+    """What a page begins with where it is not the first step's first: for the person who is paged."""
     if event.chain == DELEGATED:
         return f"{event.by.name} asks you to take over. "
     if event.chain == SNOOZED:
         return "Your snooze is over, and nobody has answered yet. "
-    return "Nobody has answered yet. " if event.step == len(policy.steps) else ""
+    if event.step == len(policy.steps):
+        return "Nobody has answered yet. "
+    return f"You are paged{again}. " if again else ""
 
 
-def was_paged(event: Paged, policy: Policy, person: Part) -> Sequence[Part]:
-    """What a page in triage ends with: who was paged, as whom."""
+def paged_again(number: int, most: int | None) -> str:
+    """` again (2 of 3)` for the second of three pages; ` again` if they never end; empty for the first."""
+    if number < 2:
+        return ""
+    return f" again ({number} of {most})" if most else " again"
+
+
+def was_paged(event: Paged, policy: Policy, person: Part, again: str = "") -> Sequence[Part]:
+    """What a page in triage ends with: who was paged, as whom, and whether `paged_again`."""
     if event.chain == DELEGATED:
         return (f"{event.by.name} asked ", person, " to take over.")
     if handover_texts.is_handover(event):
-        return handover_texts.who_is_asked(person)
+        return handover_texts.who_is_asked(person, again)
     if 0 < event.step < len(policy.steps):
-        return (f"Paged {in_sentence(policy.steps[event.step].name)}: ", person, ".")
-    return ("Paged: ", person, ".")
+        return (f"Paged {in_sentence(policy.steps[event.step].name)}{again}: ", person, ".")
+    return (f"Paged{again}: ", person, ".")
 
 
 def who_has_it(event: Event) -> str:

@@ -90,12 +90,10 @@ async def check_database(
         says = f"its file is damaged ({'; '.join(damage)}); stop Frontline and restore a backup"
         yield Finding(Health.FAULT, "database", says)
         return
-    await store.put("doctor", "visit", now.isoformat())
-    if await store.get("doctor", "visit") == now.isoformat():
-        yield Finding(Health.OK, "database", f"answers and can be written; revision {revision}")
+    if unwritable := await store.write_fault():
+        yield Finding(Health.FAULT, "database", f"cannot be written: {unwritable}")
     else:
-        yield Finding(Health.FAULT, "database", "what is written is not found again; restore a backup")
-    await store.delete("doctor", "visit")
+        yield await _written_and_read(store, revision, now)
     counts = await store.store_stats(shown - timedelta(seconds=30))
     yield Finding(Health.OK, "tickets", f"{counts.tickets} not closed, {counts.clocks} with a clock running")
     if counts.overdue:
@@ -113,6 +111,15 @@ async def check_database(
         yield Finding(Health.OK, "messages", f"{waiting} wait to be delivered")
     for arrival in await pager_test.arrivals(store):
         yield _pager_finding(arrival, now)
+
+
+async def _written_and_read(store: KeyValueStore, revision: str, now: datetime) -> Finding:
+    await store.put("doctor", "visit", now.isoformat())
+    found = await store.get("doctor", "visit")
+    await store.delete("doctor", "visit")
+    if found == now.isoformat():
+        return Finding(Health.OK, "database", f"answers and can be written; revision {revision}")
+    return Finding(Health.FAULT, "database", "what is written is not found again; restore a backup")
 
 
 async def check_index(index: Index, directory: Directory, now: datetime) -> AsyncIterator[Finding]:
@@ -137,10 +144,10 @@ def _named(tickets: list[str]) -> str:
     return ", ".join(sorted(tickets)[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-async def missing_database() -> AsyncIterator[Finding]:
-    """Warns that the database does not exist. The doctor does not create it."""
+async def without_database(why: str | None) -> AsyncIterator[Finding]:
+    """Says why the database cannot be used, or that it does not exist: the doctor does not create it."""
     says = "there is none yet; check DATABASE_URL, or make it with frontline migrate"
-    yield Finding(Health.WARNING, "database", says)
+    yield Finding(Health.FAULT if why else Health.WARNING, "database", why or says)
 
 
 def _pager_finding(last: pager_test.Arrival, now: datetime) -> Finding:

@@ -18,7 +18,7 @@ from bot.model.views import Notice
 from bot.notify.cards import duration
 from bot.ports import Clock, Message, PermanentFailure, Priority, TemporaryFailure
 from bot.runtime import pager_test
-from bot.runtime.write_proof import WriteProof
+from bot.runtime.write_proof import ProvableStore, WriteProof
 from sla_core.promise import Tone
 
 log = structlog.get_logger(__name__)
@@ -48,7 +48,7 @@ class StoreStats:
     late_timers: int = 0
 
 
-class StatsSource(Protocol):
+class StatsSource(ProvableStore, Protocol):
     """A store with statistics. They must be fast: they are read every few seconds."""
 
     async def store_stats(self, due_before: datetime) -> StoreStats:
@@ -65,6 +65,8 @@ class LagMonitor:
     clock: Clock
     send_lane: Callable[[str], Awaitable[object]]
     """Delivers a lane's messages, because the delivery loop may be what is broken."""
+    write_proof: WriteProof | None = None
+    """Shared with /readyz; None: one of its own."""
     _readings: deque[tuple[datetime, datetime]] = field(default_factory=deque)
     _behind_since: datetime | None = None
     _unreachable_since: datetime | None = None
@@ -73,7 +75,7 @@ class LagMonitor:
     _write_proof: WriteProof = field(init=False)
 
     def __post_init__(self) -> None:
-        self._write_proof = WriteProof(self.desk.key_values, self.clock)
+        self._write_proof = self.write_proof or WriteProof(self.store, self.clock)
 
     async def run(self) -> None:
         """Checks until cancelled. The first check comes after EVERY, so that a desk can catch up first."""

@@ -18,9 +18,10 @@ from bot.desk import channels, ticket_board
 from bot.desk.channels import ensure_help_messages
 from bot.desk.desk import Desk
 from bot.desk.intake import conversation
-from bot.desk.tam import away, forecast
+from bot.desk.tam import away, forecast, monthly
 from bot.desk.timed_work import TimedWork
 from bot.ports import KeyValueStore, Outbox
+from bot.reports.promise_metrics import process_metrics
 from bot.runtime import pager_test, retention, scheduler
 from bot.runtime.delivery import Delivery
 from bot.runtime.lane_dispatcher import LaneDispatcher, WorkerPool
@@ -59,7 +60,7 @@ class Runtime:
     key_values: KeyValueStore | None = None
     """Stores where `Get help` is posted; None: it is not posted."""
     stats: StatsSource | None = None
-    """What the lag monitor reads; None: there is no monitor."""
+    """What the lag monitor reads and writes; None: there is no monitor, and /readyz proves no write."""
     worker_pool: WorkerPool | None = None
     """The workers of all replicas; None: this process delivers everything."""
     pager_test_at: time | None = None
@@ -73,11 +74,12 @@ class Runtime:
     _failing: set[str] = field(default_factory=set)
     _progress_at: datetime = field(default_factory=real_now)
     _delivery: Delivery = field(init=False)
-    _write_proof: WriteProof = field(init=False)
+    _write_proof: WriteProof | None = field(init=False)
 
     def __post_init__(self) -> None:
-        self._write_proof = WriteProof(self.key_values or self.desk.key_values, WallClock())
+        self._write_proof = WriteProof(self.stats, WallClock()) if self.stats is not None else None
         self._delivery = Delivery(self.desk, self.outbox, WallClock(), self._delivery_signal)
+        self.desk.metrics = process_metrics()
 
     def store_changed(self) -> None:
         self._scheduler_signal.trigger()
@@ -86,10 +88,11 @@ class Runtime:
     async def readiness_faults(self) -> list[str]:
         """Why the desk is not ready, for /readyz; empty if it is. Raises what the store raises."""
         failing = [f"{loop} is failing" for loop in sorted(self._failing)]
-        if unwritable := await self._write_proof.fault():
-            failing.append(unwritable)
         if jumped := clock_fault(self.desk.clock):
             failing.append(jumped)
+        if self._write_proof and (unwritable := await self._write_proof.fault()):
+            # A store that cannot be written may not answer questions in time, either.
+            return [*failing, unwritable]
         if (backing_off := len(self._delivery.backoff.active())) > 1:
             failing.append(f"the store fails for {backing_off} lanes of messages")
         wake = await self.desk.store.next_wake()
@@ -112,7 +115,8 @@ class Runtime:
         for name, loop in self._delivery_loops():
             tasks.append(asyncio.create_task(self._supervised(name, loop)))
         if self.stats is not None:
-            monitor = LagMonitor(self.desk, self.stats, WallClock(), self._delivery.send_lane)
+            send_lane = self._delivery.send_lane
+            monitor = LagMonitor(self.desk, self.stats, WallClock(), send_lane, self._write_proof)
             tasks.append(asyncio.create_task(self._supervised("monitor", monitor.run)))
         try:
             yield
@@ -127,6 +131,7 @@ class Runtime:
         }
         await away.load(self.desk)
         await forecast.schedule(self.desk)
+        await monthly.schedule(self.desk)
         if self.pager_test_at is not None:
             await pager_test.schedule(self.desk, self.pager_test_at)
             handlers[pager_test.KIND] = partial(pager_test.on_timer, self.desk)

@@ -41,7 +41,7 @@ async def wake_due_tickets(
     """
     failed: list[str] = []
     passed_over = set(excluding)
-    decided: set[str] = set()
+    decided: dict[str, tuple[Change, tuple[Event, ...]]] = {}
 
     def decide(key: str, history: tuple[Event, ...]) -> Change | None:
         try:
@@ -49,12 +49,14 @@ async def wake_due_tickets(
         except Exception:  # one ticket must not delay the others
             log.exception("could not wake a ticket", ticket=key)
             return None
-        decided.add(key)
+        decided[key] = change, history
         return change
 
     while claimed := await desk.store.wake(desk.clock.now(), BATCH_SIZE, passed_over, decide):
         failed += [key for key in claimed if key not in decided]
         passed_over.update(failed)
+        for key in decided.keys() & {*claimed}:
+            desk.count(*decided[key])
         decided.clear()
         on_progress()
     on_progress()

@@ -5,27 +5,33 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import structlog
 
-from bot.faults import OperatorFault
-from bot.ports import Clock, KeyValueStore
+from bot.ports import Clock
 
 log = structlog.get_logger(__name__)
 
-TOPIC, KEY = "write_proof", "last"
 TIMEOUT = 3.0
 """Seconds that a write may take."""
 GOOD_FOR = timedelta(seconds=1)
 """How long a result stands, so that frequent questions do not become frequent writes."""
-_OF_SQLITE = "sqlite3"
+
+
+class ProvableStore(Protocol):
+    """A store that can be asked whether it keeps what is written."""
+
+    async def write_fault(self) -> str | None:
+        """Writes a value. Says why it was not kept, without hosts, users or secrets; None if it was."""
+        ...
 
 
 @dataclass
 class WriteProof:
     """Writes a value, at most once for each GOOD_FOR. `clock` is real time."""
 
-    key_values: KeyValueStore
+    store: ProvableStore
     clock: Clock
     _found: str | None = None
     _asked_at: datetime | None = None
@@ -36,26 +42,17 @@ class WriteProof:
         async with self._lock:
             now = self.clock.now()
             if self._asked_at is None or not timedelta(0) <= now - self._asked_at < GOOD_FOR:
-                self._found = await self._try(now)
+                self._found = await self._try()
                 self._asked_at = self.clock.now()
             return self._found
 
-    async def _try(self, now: datetime) -> str | None:
+    async def _try(self) -> str | None:
         try:
             async with asyncio.timeout(TIMEOUT):
-                await self.key_values.put(TOPIC, KEY, now.isoformat())
+                why = await self.store.write_fault()
         except TimeoutError:
             why = f"no answer within {TIMEOUT:g} s"
-        except Exception as error:
-            why = _words(error)
-            log.error("the database cannot be written", why=why, kind=type(error).__name__)
-        else:
+        if why is None:
             return None
+        log.error("the database cannot be written", why=why)
         return f"the database cannot be written: {why}"
-
-
-def _words(error: Exception) -> str:
-    """What went wrong. Other drivers' texts may name hosts and users, so their kind must do."""
-    if isinstance(error, OperatorFault) or type(error).__module__ == _OF_SQLITE:
-        return str(error)
-    return f"{type(error).__name__}; the log says more"

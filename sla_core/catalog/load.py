@@ -42,6 +42,7 @@ from sla_core.policy import (
     Severity,
     Step,
     Target,
+    Uptime,
 )
 from sla_core.triage import Advice, Option, Question, Report, Rule, Triage
 
@@ -197,6 +198,7 @@ class _Pack:
             facts=tuple(file.source for file in (*head.fact, *calendars.values(), *plans.values())),
             not_yet=head.not_yet,
             document=head.document,
+            uptime=None if head.uptime is None else Uptime(head.uptime.percent / 100, head.uptime.source),
         )
 
     def has(self, file: str) -> bool:

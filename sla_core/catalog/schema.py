@@ -156,6 +156,10 @@ class ReadingFile(Strict):
     chosen: str
 
 
+class UptimeFile(Cited):
+    percent: float = Field(gt=0, lt=100)
+
+
 class PolicyFile(Strict):
     vendor: str
     name: str
@@ -163,6 +167,7 @@ class PolicyFile(Strict):
     document: str
     fact: tuple[Cited, ...] = ()
     reading: tuple[ReadingFile, ...] = ()
+    uptime: UptimeFile | None = None
     not_yet: dict[str, str] = {}
 
 

@@ -23,10 +23,11 @@ from tests.cli.conftest import REPOSITORY, Run
 FRIDAY = "2026-03-20T16:30:00+01:00"
 POLICY = ("--vendor", "m3ter", "--plan", "gold")
 EXPLAIN = ("explain", *POLICY, "--severity", "S2", "--at", FRIDAY)
+REPORTS = ["report", "export", "audit"]
 COMMANDS = {
     "Have a look": ["demo", "console"],
     "Policies": ["check", "explain", "questions", "simulate"],
-    "Operate": ["oncall", "init", "serve", "doctor", "migrate", "teams-package", "token"],
+    "Operate": ["oncall", *REPORTS, "init", "serve", "doctor", "migrate", "teams-package", "token"],
 }
 
 # Help -----------------------------------------------------------------------------------------------

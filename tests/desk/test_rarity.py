@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from sla_core.events import SeverityChanged
 from tests.desk.intake.test_alarms import Monitoring, alerts
 from tests.desk_file import account, desk_file
 from tests.harness import ALICE, BOB, DANA, DeskInMemory, open_desk, person
+from tests.memory_store import MemoryStore
 from tests.packs.test_monta import P1, P2, TUESDAY
+from tests.waiting import turns
 
 MIA = person("Mia")
 
@@ -115,6 +118,26 @@ async def test_an_alarm_counts_like_a_request(desk: DeskInMemory) -> None:
     assert said.startswith(f"{second} This is P1 number 2 of this quarter")
     assert f"The first one was {first}." in said
     assert any("P1 number 2 of this quarter" in text for text in desk.thread(second, Audience.AGENTS))
+
+
+class SlowStore(MemoryStore):
+    """Another act may come between reading an account's tickets and the next step."""
+
+    async def tickets(self, account: str) -> list[str]:
+        found = await super().tickets(account)
+        await turns(1)
+        return found
+
+
+async def test_two_at_the_same_instant_count_each_other(tmp_path: Path) -> None:
+    """MTA-17: the one with the higher number is the second, whichever was counted first."""
+    desk = await open_desk(tmp_path, TUESDAY, monta(), SlowStore())
+    monitoring = Monitoring(desk)
+    opened = await asyncio.gather(*(monitoring.fires(id=each) for each in ("db", "api", "web")))
+    assert sorted(opened) == ["ACME-1", "ACME-2", "ACME-3"]
+    earlier = [(await desk.ticket(key)).opened.earlier for key in sorted(opened)]
+    assert earlier == [(), ("ACME-1",), ("ACME-1", "ACME-2")]
+    assert [text[:6] for text in await told(desk, MIA)] == ["ACME-2", "ACME-3"]
 
 
 async def test_who_opened_or_raised_it_is_not_told(tmp_path: Path) -> None:

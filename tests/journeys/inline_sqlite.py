@@ -81,6 +81,9 @@ class InlineEngine:
     async def read_sync(self, query: Callable[[Connection], T]) -> T:
         return query(self.connection)
 
+    def public_words(self, fault: Exception) -> str:
+        return str(fault)
+
     async def close(self) -> None:
         self.raw.close()
 

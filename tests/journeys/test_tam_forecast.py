@@ -59,7 +59,7 @@ async def test_a_morning_names_what_falls_due_and_who_is_on_call(tmp_path: Path)
     (said,) = forecasts(desk)
     assert said.to == DANA.user or said in desk.direct(DANA)
     assert said.text == (
-        "Due before your next forecast on Mon 23 Mar 07:00:\n"
+        "Due before your next forecast, Mon 23 Mar 07:00:\n"
         f"{key} Acme GmbH, S2: Bills are slow, first response due Fri 20 Mar 12:00\n\n"
         "On call: Bob (First line), Eve (Second line), Kim (Engineering), Mia (Leadership)."
     )

@@ -20,7 +20,7 @@ from tests.sla_core.builders import utc
 
 CARRIERS = {
     "MON-11": "severity S1: agents may disable the services",
-    "MON-31": "peak season, in the form and on cards",
+    "MON-31": "peak season, in the form, on cards and a week before in the TAM's forecast",
     "MON-32": "code freeze, asked at Fix developed",
     "MON-34": "mitigation Internet routing",
 }

@@ -153,6 +153,22 @@ async def test_an_ordinary_ticket_disables_nothing(monetate: OpenStory, name: st
     assert not {"Services disabled", "Services enabled", "Internet routing"} & {*labels}
 
 
+# Milestones -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", CHATS)
+async def test_each_milestone_tells_the_customer(monetate: OpenStory, name: str) -> None:
+    """MON-20, MON-21, MON-22, MON-23, MON-24: with who did it, and a mention; only Escalated comes again."""
+    desk = await monetate(name, EMERGENCY)
+    told = ("Reproduced", "Escalated", "Root cause found", "Fix developed", "Fix deployed")
+    for label in told:
+        await desk.agent(label)
+        words = desk.words("/customer/")[-1]
+        assert words.startswith(f"ACME 1 {label} Bob ")
+        assert words.endswith(" Alice")
+    assert {*told} & {*desk.card_view(Audience.AGENTS).labels} == {"Escalated"}
+
+
 # Mitigations ----------------------------------------------------------------------------------
 
 

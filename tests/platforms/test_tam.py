@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.desk.tam import forecast
+from bot.model.views import Audience
 from tests.harness import HeldClock
 from tests.memory_store import MemoryStore
 from tests.platforms.conftest import FRIDAY_AFTERNOON, OpenWorkplace
@@ -85,6 +86,17 @@ async def test_nobody_answers_for_an_hour_and_a_half(alerted: Alerted, name: str
 
 
 @pytest.mark.parametrize("name", CHATS)
+async def test_an_account_may_have_both(alerted: Alerted, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """M3-7: agents read who the Solution Architect is; the Technical Account Manager alone is told."""
+    both = FILES[name].replace('tam = "dana"\n', 'tam = "dana"\nsolution_architect = "kim"\n')
+    monkeypatch.setitem(FILES, name, both)
+    desk = await alerted(name)
+    assert "TAM Dana" in desk.card_view(Audience.AGENTS).words
+    assert "Solution Architect Kim" in desk.card_view(Audience.AGENTS).words
+    assert (len(messages_to(desk, "dana")), messages_to(desk, "kim")) == (1, [])
+
+
+@pytest.mark.parametrize("name", CHATS)
 async def test_an_answer_stays_readable(alerted: Alerted, name: str) -> None:
     desk = await alerted(name)
     await desk.tam("Acknowledge")
@@ -141,7 +153,7 @@ async def test_she_says_in_a_direct_message_that_she_is_away(alerted: Alerted, n
     await desk.customer("Escalate", "Month end is today")
     assert messages_to(desk, "dana") == []
     (message,) = messages_to(desk, "eve")
-    assert "This is for Dana who is away until Fri 27 Mar 2026 00 00 UTC" in message.words
+    assert "This is for Dana who is away until Fri 27 Mar 2026" in message.words
     assert "Welcome back" in await says_to_the_bot(desk, "Dana", "back")
     assert desk.desk.directory.away == {}
 
@@ -155,7 +167,7 @@ async def test_her_forecast_arrives_as_one_message(alerted: Alerted, name: str) 
         await forecast.send(desk.desk, dana, turn)
         await desk.deliver()
     (said,) = desk.words("tam/forecast/dana/")
-    assert said.startswith("Due before your next forecast on Mon 23 Mar 2026 08 00 UTC")
+    assert said.startswith("Due before your next forecast Mon 23 Mar 2026 08 00 UTC")
     assert "ACME 1 Acme GmbH S2 Bills are slow first response due Fri 20 Mar 2026 19 30 UTC" in said
     assert said.endswith("On call Bob First line Eve Second line Kim Engineering Mia Leadership")
 
@@ -169,7 +181,7 @@ async def test_her_home_tab_is_drawn_again_with_a_filter(alerted: Alerted) -> No
     await on.ours.settle()
     shown = on.slack.home_of(dana)
     assert shown is not None
-    assert shown.buttons()[-4:] == ["All", "Due today", "Breached", "Waiting for us"]
+    assert shown.buttons()[:4] == ["All", "Due today", "Breached", "Waiting for us"]
     await on.slack.press(dana, shown, "Breached")
     await on.ours.settle()
     again = on.slack.home_of(dana)

@@ -58,9 +58,11 @@ async def frontline(*words: str, folder: Path, **given: str) -> CommandResult:
     return CommandResult(process.returncode, out.decode(), err.decode())
 
 
-async def _started(words: tuple[str, ...], folder: Path, given: Mapping[str, str]) -> Process:
+async def _started(
+    words: tuple[str, ...], folder: Path, given: Mapping[str, str], module: str = "bot"
+) -> Process:
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bot", *words, cwd=folder, env=environment(**given), stdout=PIPE, stderr=PIPE
+        sys.executable, "-m", module, *words, cwd=folder, env=environment(**given), stdout=PIPE, stderr=PIPE
     )
 
 
@@ -74,17 +76,17 @@ class DeskProcess:
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
-    async def spawn(cls, folder: Path, **given: str) -> DeskProcess:
-        """Returns at once: it may not listen yet."""
-        made = cls(await _started(("serve",), folder, {"HOST": "127.0.0.1", "PORT": "0"} | given))
+    async def spawn(cls, folder: Path, module: str = "bot", **given: str) -> DeskProcess:
+        """Returns at once: it may not listen yet. `module` runs the desk."""
+        made = cls(await _started(("serve",), folder, {"HOST": "127.0.0.1", "PORT": "0"} | given, module))
         made._reader = asyncio.create_task(made._read())
         made._reader.add_done_callback(lambda _: made._news.set())
         return made
 
     @classmethod
-    async def start(cls, folder: Path, **given: str) -> DeskProcess:
+    async def start(cls, folder: Path, module: str = "bot", **given: str) -> DeskProcess:
         """Returns when it listens, on a port of its own choice."""
-        made = await cls.spawn(folder, **given)
+        made = await cls.spawn(folder, module, **given)
         try:
             await made.says("listening")
         except BaseException:

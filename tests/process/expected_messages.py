@@ -65,11 +65,18 @@ class ExpectedMessages:
                 yield message
 
     def forecasts(self) -> set[str]:
-        """The marks of the TAMs' morning forecasts, one for each person and day of the storm."""
+        """The marks of the TAMs' forecasts and monthly reports, of each person and day of the storm."""
         first = min(ticket.opened.at for ticket in self.tickets.values()).date()
         people = self.directory.settings.people
         days = [first + timedelta(days=number) for number in range(MOST_DAYS)]
-        return {mark(f"{notes.TOPIC}/forecast/{person}/{day}") for person in people for day in days}
+        marks = {mark(f"{notes.TOPIC}/forecast/{person}/{day}") for person in people for day in days}
+        months = {f"{day:%Y-%m}" for day in (first - timedelta(days=31), *days)}
+        return marks | {
+            mark(f"{notes.TOPIC}/monthly/{account}/{month}/{person}")
+            for account in self.directory.settings.accounts
+            for month in months
+            for person in people
+        }
 
     def count(self, messages: Iterable[Message]) -> Counter[str]:
         """How many there are of each of KINDS."""

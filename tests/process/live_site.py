@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlencode
 
 from aiohttp import ClientSession
@@ -19,6 +19,7 @@ from sla_core.events import Event
 from tests.harness import DESK_FILE
 from tests.process.desk_process import SECRET, TOKEN, DeskProcess
 from tests.process.slack_proxy import SlackProxy
+from tests.waiting import eventually
 
 FRIDAY_AFTERNOON = "2026-03-20T16:30:00+01:00"
 """16:30 in Berlin: m3ter's Gold hours are open for another five and a half hours."""
@@ -64,7 +65,7 @@ class LiveSite:
         self.slack.group("support", [self.eve], id="S0SUPPORT")
         (folder / "frontline.toml").write_text(DESK_FILE + CALM_PAGING, encoding="utf-8")
 
-    async def __aenter__(self) -> LiveSite:
+    async def __aenter__(self) -> Self:
         await self.slack.__aenter__()
         await self.proxy.open()
         return self
@@ -91,9 +92,9 @@ class LiveSite:
     def database(self) -> str:
         return f"sqlite:///{self.folder}/frontline.db"
 
-    async def opens(self, **other: str) -> DeskProcess:
+    async def opens(self, module: str = "bot", **other: str) -> DeskProcess:
         """Start the desk, again if need be; Slack sends to where it listens now."""
-        self.desk = await DeskProcess.start(self.folder, **{**self.environment, **other})
+        self.desk = await DeskProcess.start(self.folder, module, **{**self.environment, **other})
         self.slack.bot_url = self.desk.events
         return self.desk
 
@@ -229,6 +230,20 @@ class LiveSite:
 
     async def interacts(self, payload: object, **more: Any) -> int:
         return await self.sends(urlencode({"payload": json.dumps(payload)}), **more)
+
+    async def reasons(self) -> str:
+        """Why the desk is not ready; nothing if it is."""
+        status, said = await self.gets("/readyz")
+        assert (status == 200) == (said["reasons"] == [])
+        return "; ".join(said["reasons"])
+
+    async def recovered(self) -> None:
+        """Returns once it is ready again."""
+
+        async def ready() -> bool:
+            return not await self.reasons()
+
+        await eventually(ready)
 
     async def gets(self, path: str) -> tuple[int, Any]:
         assert self.desk

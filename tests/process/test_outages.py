@@ -186,7 +186,7 @@ async def big(folder: Path, tickets: int, due: int = 20) -> tuple[float, float]:
         assert (await site.gets("/healthz"))[0] == 200
         await _breached(folder / "frontline.db", due)
         assert site.desk
-        memory = _resident(site.desk.process.pid)
+        memory = resident(site.desk.process.pid)
         assert (await site.gets("/readyz")) == (200, {"ready": True, "reasons": []})
         assert await site.stopped() == 0
         assert site.desks[-1].troubles() == []
@@ -212,7 +212,7 @@ async def _breached(database: Path, number: int) -> None:
         await eventually(lambda: db.execute(asked).fetchone()[0] >= number, every=0.1)
 
 
-def _resident(process: int) -> float:
+def resident(process: int) -> float:
     """MB."""
     status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024

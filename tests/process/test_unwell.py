@@ -17,12 +17,6 @@ from tests.process.live_site import LiveSite
 from tests.waiting import eventually
 
 
-async def reasons(site: LiveSite) -> str:
-    status, said = await site.gets("/readyz")
-    assert (status == 200) == (said["reasons"] == [])
-    return "; ".join(said["reasons"])
-
-
 def stderr_of(desk: DeskProcess) -> Any:
     """Our end of the pipe that the desk logs to."""
     return desk.process._transport.get_pipe_transport(2)  # type: ignore[attr-defined]
@@ -41,8 +35,8 @@ async def test_a_log_whose_reader_is_gone_stops_nothing(tmp_path: Path) -> None:
         stderr_of(desk).close()
         card = await site.opened(S2, "Bills are slow")
         await site.in_hand(card)
-        await eventually(lambda: reasons(site))
-        assert await reasons(site) == "the log cannot be written: Broken pipe"
+        await eventually(site.reasons)
+        assert await site.reasons() == "the log cannot be written: Broken pipe"
         assert await site.stopped() == 0
         assert len(await site.history()) == 1
 
@@ -71,13 +65,9 @@ async def test_a_database_that_another_process_locks_is_not_ready_and_recovers(t
         card = await site.opened(S2, "Bills are slow")
         with closing(sqlite3.connect(tmp_path / "frontline.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            assert await reasons(site) == "the database cannot be written: no answer within 3 s"
+            assert await site.reasons() == "the database cannot be written: no answer within 3 s"
             other.execute("ROLLBACK")
-
-        async def well() -> bool:
-            return not await reasons(site)
-
-        await eventually(well)
+        await site.recovered()
         await site.in_hand(card)
         assert await site.stopped() == 0
 
@@ -91,7 +81,7 @@ async def test_a_database_file_that_is_deleted_is_never_written_into_the_void(tm
         kept.mkdir()
         moved(tmp_path, kept)
         says = "the database cannot be written: the database's file was deleted or replaced; put it back and"
-        assert (await reasons(site)).startswith(says)
+        assert (await site.reasons()).startswith(says)
         await site.slack.command(site.alice, site.acme, "/support", "Lost?")
         modal = site.slack.modal_of(site.alice)
         assert modal
@@ -101,7 +91,7 @@ async def test_a_database_file_that_is_deleted_is_never_written_into_the_void(tm
         await site.killed()
         moved(kept, tmp_path)
         await site.opens()
-        assert await reasons(site) == ""
+        assert await site.reasons() == ""
         assert (await site.slack.submit(site.alice)).closed
         await site.until(lambda: len(site.posted(site.acme)) == 2)
         assert await site.stopped() == 0

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime, timedelta
 from pathlib import Path
-from sqlite3 import OperationalError
 
 from adapters.sql.store import connect
 from bot import telemetry
 from bot.clock import SteadyClock, real_now
-from bot.desk.desk import InMemoryKeyValueStore
 from bot.ports import TemporaryFailure, Timer
 from bot.runtime.monitor import EVERY, LagMonitor, StoreStats, clock_fault
 from bot.runtime.scheduler import wake_due_tickets
@@ -216,20 +214,15 @@ async def test_two_replicas_report_it_once(tmp_path: Path) -> None:
 async def test_a_database_that_takes_nothing_any_more_is_reported(tmp_path: Path) -> None:
     """It answers questions, but keeps nothing: a full disk, or its file is gone."""
     desk, monitor = await a_desk_with_a_monitor(tmp_path)
-    key_values = desk.desk.key_values
-    assert isinstance(key_values, InMemoryKeyValueStore)
-    keep = key_values.put
-
-    async def full(topic: str, key: str, value: str, expires_at: datetime | None = None) -> None:
-        raise OperationalError("database or disk is full")
-
-    key_values.put = full  # type: ignore[method-assign]
+    store = monitor.store
+    assert isinstance(store, MemoryStore)
+    store.unwritable = "database or disk is full"
     assert await monitor.check() == []
     desk.clock.at += timedelta(seconds=61)
     (line,) = await monitor.check()
     assert line == "Its database cannot be written, so nothing can be decided or sent."
     assert desk.heard(TRIAGE)[-1].startswith(f"Frontline is behind: {line}")
-    key_values.put = keep  # type: ignore[method-assign]
+    store.unwritable = None
     desk.clock.at += EVERY
     assert await monitor.check() == []
     assert desk.heard(TRIAGE)[-1].startswith("Frontline's database works again.")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.clock import parse_instant, real_now
-from bot.desk.tam import forecast
+from bot.desk.tam import forecast, monthly
 from bot.model.address import MessageRef, Place, UserRef
 from bot.model.views import Notice, View
 from bot.ports import DecideWake, Message, Outgoing, Priority
@@ -22,6 +22,8 @@ from tests.journeys.conftest import FRIDAY_AFTERNOON
 from tests.memory_store import MemoryStore
 from tests.virtual_time import in_virtual_time
 from tests.waiting import eventually, turns
+
+OF_TAMS = (forecast.KIND, monthly.KIND)
 
 
 class FailingOnce(MemoryStore):
@@ -311,7 +313,7 @@ async def test_the_pager_is_tested_only_if_enabled(tmp_path: Path, monkeypatch: 
     )
     async with on.running():
         await eventually(lambda: desk.heard(TRIAGE))
-    timers = [(timer.kind, timer.due_at) for timer in store.timers.values() if timer.kind != forecast.KIND]
+    timers = [(timer.kind, timer.due_at) for timer in store.timers.values() if timer.kind not in OF_TAMS]
     assert timers == [("pager_test", tomorrow)]
     desk.clock.at = tomorrow
     async with off.running():

@@ -255,7 +255,7 @@ class PagingOracle:
                 self._is_answered(event)
                 self.is_open = False
             case Closed():
-                self.is_open, self.snoozed = False, {}
+                self.is_open, self.snoozed, self.of_escalations = False, {}, []
             case Reopened():
                 self.is_open = True
                 if not self.told_customer:

@@ -294,6 +294,22 @@ def test_an_emergency_that_was_answered_is_not_paged_again_when_it_is_reopened()
     assert Night(policy(FIRST), rotas).run(HOUR, acts) == ["0 bob"]
 
 
+def test_an_escalation_that_nobody_answered_ends_when_the_customer_closes_the_ticket() -> None:
+    """contract.md: `Close` stops paging, so a reopening does not begin it again; an escalation does."""
+    lee = Who("slack:T0:U0LEE", "Lee")
+    rotas = Rotas({"first_line": ["bob"], "second_line": ["eve"], "leadership": ["mia"]})
+    opens, stuck = opened(TEN, "S2", "gold"), Escalated(TEN, lee, "stuck", True, 1)
+    ended: list[Event] = [Closed(TEN + 3 * MINUTE, ANN), Reopened(TEN + 20 * MINUTE, ANN)]
+    steps = policy(FIRST, SECOND, LEADERSHIP)
+    assert Night(steps, rotas, opens, stuck).run(HOUR, ended) == ["0 eve"]
+    again = Escalated(TEN + 30 * MINUTE, lee, "still stuck", True, 2)
+    assert Night(steps, rotas, opens, stuck).run(35 * MINUTE, [*ended, again]) == [
+        "0 eve",
+        "30 mia",
+        "35 mia",
+    ]
+
+
 def test_a_policy_may_give_its_steps_their_own_times() -> None:
     own = replace(FIRST, ack_within=2 * MINUTE, tries=3)
     rotas = Rotas({"first_line": ["bob"], "leadership": ["mia"]})

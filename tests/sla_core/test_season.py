@@ -56,3 +56,14 @@ def test_every_year_agrees_with_walking_day_by_day(
     while (back.month, back.day) not in (first, end):
         back -= timedelta(1)
     assert (Days(first, end).ends_on(day) is not None) is ((back.month, back.day) == first)
+
+
+def test_the_next_season_is_known_before_it_begins() -> None:
+    """MON-31: by the clocks of the zone; of every year, also over the end of one."""
+    season = Season((DATED, Days(date(2027, 11, 8), date(2027, 12, 6))), BERLIN)
+    assert season.begins_after(utc("2026-11-08 22:59")) == (date(2026, 11, 9), date(2026, 12, 7))
+    assert season.begins_after(utc("2026-11-08 23:00")) == (date(2027, 11, 8), date(2027, 12, 6))
+    assert season.begins_after(utc("2027-11-08 00:00")) is None
+    yearly = Season((TURN_OF_THE_YEAR, Days((1, 10), (1, 20))), BERLIN)
+    assert yearly.begins_after(utc("2026-12-25 12:00")) == (date(2027, 1, 10), date(2027, 1, 20))
+    assert yearly.begins_after(utc("2027-01-10 12:00")) == (date(2027, 12, 20), date(2028, 1, 7))

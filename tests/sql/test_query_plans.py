@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from sqlalchemy import create_engine
 
-from adapters.sql import edits, lanes, outbox, retention, tickets
+from adapters.sql import chain, edits, lanes, outbox, retention, tickets
 from adapters.sql.engines.postgres import SESSION
 from adapters.sql.migrate import migrate
 
@@ -32,6 +32,7 @@ ASKED: dict[str, tuple[Any, set[str]]] = {
     "ticket of": (lanes.TICKET_OF, {"outbox_posted"}),
     "key of": (outbox.KEY_OF, {"outbox_posted"}),
     "newest version": (outbox.NEWEST_VERSION, {"outbox_posted"}),
+    "hashes of last events": (chain.LAST_HASHES, set()),
 }
 TABLES = "outbox|inbox|note|ticket|event"
 OURS = re.compile(r"\b(?:outbox|inbox|note|ticket)_[a-z_]+")
@@ -44,6 +45,7 @@ VALUES = {
     "account": "'x'",
     "targets": "'x'",
     "but": "'x'",
+    "events": "('x', 1)",
 }
 
 

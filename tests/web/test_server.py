@@ -8,10 +8,11 @@ from io import BytesIO
 import aiohttp
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
 from adapters.web import WebFault, WebServer
 from adapters.web.server import LARGEST
-from tests.waiting import turns
+from tests.waiting import eventually, turns
 
 
 async def nothing_wrong() -> list[str]:
@@ -106,6 +107,20 @@ async def test_a_connection_without_a_whole_request_is_closed(
         said = await reader.read()
         assert said == b"" or b"408" in said.splitlines()[0] or b"405" in said.splitlines()[0]
     writer.close()
+    await server.stop()
+
+
+async def test_a_sender_who_leaves_before_the_end_is_one_line_in_the_log() -> None:
+    server = WebServer("127.0.0.1", 0, [("POST", "/take", _never)], nothing_wrong)
+    await server.start()
+    with capture_logs() as lines:
+        _, writer = await asyncio.open_connection("127.0.0.1", int(server.address.rpartition(":")[2]))
+        writer.write(b"POST /take HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
+        await writer.drain()
+        await turns(20)
+        writer.close()
+        await eventually(lambda: lines)
+    assert [(line["event"], line["log_level"]) for line in lines] == [("malformed HTTP request", "warning")]
     await server.stop()
 
 

@@ -20,11 +20,11 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext, AsyncBolt
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.response import BoltResponse
-from slack_sdk.signature import SignatureVerifier
 from yarl import URL
 
 from adapters.slack.inbound import events
 from adapters.slack.inbound.events import READERS, home_opened_by_press
+from adapters.slack.inbound.signatures import Signatures
 from adapters.slack.outbound.responder import REDELIVER_STATUS, Responder
 from adapters.slack.outbound.web_api import client
 from adapters.slack.payloads import (
@@ -321,15 +321,14 @@ class BoltEndpoint:
     def __init__(self, app: AsyncApp) -> None:
         self._app = app
 
-    def http_handler(self, secret: str) -> Handler:
-        """Returns a handler for HTTP requests that Slack signs with this secret."""
-        signature = SignatureVerifier(secret)
+    def http_handler(self, signatures: Signatures) -> Handler:
+        """Returns a handler for HTTP requests that Slack signs."""
 
         async def receive(request: web.Request) -> web.Response:
             raw = await request.read()
             if raw.startswith(b"ssl_check=1"):
                 return await to_aiohttp_response(await self._dispatch({"ssl_check": "1"}, {}))
-            if not _is_signed(signature, raw, request.headers):
+            if not signatures.is_valid(raw, request.headers):
                 return web.json_response({"error": "invalid request"}, status=401)
             try:
                 body = _parsed(raw)
@@ -353,15 +352,6 @@ class BoltEndpoint:
         except Exception as error:
             # Bolt fails on malformed requests when it reads them, and again in its error handler.
             return _malformed(error)
-
-
-def _is_signed(signature: SignatureVerifier, body: bytes, headers: Mapping[str, str]) -> bool:
-    """Returns whether the signature is valid. The names in `headers` may be in any case."""
-    stamp, signed = headers.get("X-Slack-Request-Timestamp"), headers.get("X-Slack-Signature")
-    try:
-        return signature.is_valid(body, stamp or "0", signed or "")
-    except (ValueError, TypeError, OverflowError):
-        return False
 
 
 def _parsed(raw: bytes) -> dict[str, Any]:

@@ -278,8 +278,9 @@ def board_blocks(
     board: QueueBoard, renderer: MrkdwnRenderer, most: int = MOST_BLOCKS, most_text: int = MOST_TEXT
 ) -> list[Json]:
     head = [header(one_line(board.title) or "…"), *rich(renderer, board.intro)][:_MOST_HEAD]
+    head += actions(board.buttons)
     foot = [context(text.strip("\n")) for text in renderer.chunks(board.foot) if text.strip()][:_MOST_FOOT]
-    tail = [*actions(board.buttons), *foot, context(f"As of {renderer.reader_time(board.at)}")]
+    tail = [*foot, context(f"As of {renderer.reader_time(board.at)}")]
     room = most - len(head) - len(tail) - _LAST
     text = most_text - sum(map(length, (*head, *tail)))
     left = sum(len(part.rows) + part.more for part in board.sections)

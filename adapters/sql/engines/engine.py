@@ -53,6 +53,9 @@ class Engine(Protocol):
     async def read_sync(self, query: Job[T]) -> T:
         """Like `read`, for a few rows found by an index: SQLite reads them in the loop, without a thread."""
 
+    def public_words(self, fault: Exception) -> str:
+        """What went wrong, for people who may not read hosts, users, paths or values."""
+
     async def close(self) -> None:
         """Finishes the jobs that were begun. May be called twice."""
 

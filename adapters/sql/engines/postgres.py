@@ -66,6 +66,10 @@ RETRYABLE = (
     IdleInTransactionSessionTimeout,
 )
 
+SAYS_NO_NAMES = ("25", "40", "53", "55", "57", "58")
+"""The classes of SQLSTATE whose texts say how the server is (read-only, full, locked, stopping), and no names
+of hosts, users or values."""
+
 
 def conninfo(url: str) -> str:
     """The connection string for DATABASE_URL, with our defaults."""
@@ -134,6 +138,16 @@ class PostgresEngine:
         """See Engine."""
         return await self.read(query)
 
+    def public_words(self, fault: Exception) -> str:
+        """See Engine."""
+        cause = fault.__cause__ if isinstance(fault, StoreUnavailable) else fault
+        driver = cause.orig if isinstance(cause, DBAPIError) else cause
+        if not isinstance(driver, psycopg.Error):
+            return "there is no free connection" if driver is None else _kind(driver)
+        if (driver.sqlstate or "").startswith(SAYS_NO_NAMES):
+            return driver.diag.message_primary or _kind(driver)
+        return "the server cannot be reached" if driver.sqlstate is None else _kind(driver)
+
     async def close(self) -> None:
         """Finishes the jobs that were begun. May be called twice."""
         self._closed = True
@@ -193,7 +207,8 @@ class PostgresEngine:
                 collided = collided or collision
                 if not (collision or fault.connection_invalidated or isinstance(fault.orig, RETRYABLE)):
                     raise fault.orig or fault from None
-                if loop.time() + pause > give_up:
+                # Whoever waited for a lock has waited as long as people do: see SESSION.
+                if isinstance(fault.orig, LockNotAvailable) or loop.time() + pause > give_up:
                     raise StoreUnavailable(
                         f"the database does not answer: {_one_line(fault.orig)}"
                     ) from fault
@@ -229,6 +244,10 @@ def _report(work: _QueuedJob, outcome: Any) -> None:
         work.future.set_result(outcome)
     if work.committed is not None:
         work.committed(outcome)
+
+
+def _kind(fault: BaseException) -> str:
+    return f"{type(fault).__name__}; the log says more"
 
 
 def _one_line(fault: BaseException | None) -> str:

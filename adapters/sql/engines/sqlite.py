@@ -130,6 +130,11 @@ class SqliteEngine:
         await self._idle.wait()
         await asyncio.to_thread(self._finish)
 
+    def public_words(self, fault: Exception) -> str:
+        """See Engine. SQLite's own texts name neither files nor values."""
+        known = isinstance(fault, sqlite3.Error | StoreUnavailable)
+        return str(fault) if known else f"{type(fault).__name__}; the log says more"
+
     def _refuse_if_replaced(self) -> None:
         """SQLite would go on in files that nobody can find any more, and lose everything at the end."""
         if _identities(self._path) != self._files:

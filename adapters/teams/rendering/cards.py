@@ -300,6 +300,7 @@ def board_card(board: QueueBoard, renderer: CardTextRenderer) -> Json:
     title = text_line(cut(board.title, LONGEST_LABEL), size="Large", weight="Bolder")
     head = [container([title], style="emphasis", bleed=True)]
     head += list(paragraphs(renderer, board.intro, entities))[:_MOST_INTRO]
+    head += actions(board.buttons, renderer)
     as_of: Json = {
         "type": "TextRun",
         "text": f"As of {renderer.reader_time(board.at)}",
@@ -310,7 +311,7 @@ def board_card(board: QueueBoard, renderer: CardTextRenderer) -> Json:
         {**element, "separator": not index, "spacing": "None" if index else "Medium"}
         for index, element in enumerate(list(paragraphs(renderer, board.foot, {}))[:_MOST_FOOT])
     ]
-    tail = [*actions(board.buttons, renderer), *foot, rich_text([as_of], spacing="Medium")]
+    tail = [*foot, rich_text([as_of], spacing="Medium")]
     room = MOST_BYTES - size(card([*head, *tail], entities.values())) - _LAST_LINE
     left = sum(len(section.rows) + section.more for section in board.sections)
     kept: list[Json] = []

@@ -165,7 +165,10 @@ def report(found: Findings, today: date, more: More, out: Console) -> None:
         if more.examples:
             out.print()
             out.print(_examples(policy))
-    count = f"{len(found.policies)} polic{'y' if len(found.policies) == 1 else 'ies'} read"
+    if found.policies:
+        count = f"{len(found.policies)} polic{'y' if len(found.policies) == 1 else 'ies'} read"
+    else:
+        count = "No policy was read"
     out.print(f"{count}, {_counted(len(found.faults), 'fault')}, {_counted(len(warnings), 'warning')}.")
     if readings and not more.readings:
         says = f"The policy's text leaves {_counted(len(readings), 'point')} open: frontline check --readings"

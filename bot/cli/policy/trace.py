@@ -113,7 +113,12 @@ def cited_clauses(policy: Policy) -> Iterator[tuple[str, str]]:
     for freeze in policy.freezes:
         yield from ((clause, f"code freeze, asked at {freeze.milestone}") for clause in freeze.source.clauses)
     for peak in policy.peaks:
-        yield from ((clause, "peak season, in the form and on cards") for clause in peak.source.clauses)
+        yield from (
+            (clause, "peak season, in the form, on cards and a week before in the TAM's forecast")
+            for clause in peak.source.clauses
+        )
+    if policy.uptime is not None:
+        yield from ((clause, "uptime line of the report") for clause in policy.uptime.source.clauses)
 
 
 def _other_rules(severity: Severity) -> Iterator[tuple[str, str]]:

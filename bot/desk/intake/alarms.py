@@ -15,7 +15,7 @@ from bot.config.alerts import AlertSource
 from bot.desk.desk import Desk
 from bot.desk.intake.form import LONGEST_DETAILS, LONGEST_SUMMARY, plan_exception
 from bot.desk.intake.open import opening_notes
-from bot.desk.rarity import earlier_tickets
+from bot.desk.rarity import open_counted
 from bot.model.inbound import AlarmChanged, Answer, Done
 from bot.notify.alarms import AGAIN, FIRING, RESOLVED
 from bot.ports import Appended, Duplicate
@@ -97,11 +97,13 @@ async def _open(
     policy = desk.directory.policy_on(desk.clock.now().date())
     plan = policy.plans[account.plan]
     proposal = Proposal(source.severity, "", f"an alarm of {source.who.name} opened this ticket")
-    earlier = await earlier_tickets(desk, account, policy, source.severity)
-    return await desk.open(
+    return await open_counted(
+        desk,
         envelope,
         account,
-        lambda: Opened(
+        policy,
+        source.severity,
+        lambda earlier: Opened(
             at=desk.clock.now(),
             by=source.who,
             account=account.id,

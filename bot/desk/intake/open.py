@@ -31,7 +31,7 @@ from bot.desk.intake.form import (
     known_tickets,
     text_in,
 )
-from bot.desk.rarity import earlier_tickets
+from bot.desk.rarity import open_counted
 from bot.model.address import Actor, MessageRef, Place
 from bot.model.forms import OPENING, form_key, is_expired, opening_context
 from bot.model.inbound import Answer, Ask, Command, Done, FormChanged, FormClosed, Show, Submission
@@ -336,13 +336,10 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
     asked_in = Place.parse(intake.asked_in) if intake.asked_in else place
     channel = await _channel(desk, sent.actor, asked_in, account)
     is_agent = directory.is_agent(sent.actor, account)
-    is_rare = policy.severities[proposal.severity].rarity is not None
-    earlier = await earlier_tickets(desk, account, policy, proposal.severity) if is_rare else ()
     advice = [f"{without_full_stop(advice.says)}." for advice in policy.triage.advised(given)]
-    outcome = await desk.open(
-        sent.key,
-        account,
-        lambda: Opened(
+
+    def draft(earlier: tuple[str, ...]) -> Opened:
+        return Opened(
             at=desk.clock.now(),
             by=desk.who(sent.actor),
             account=account.id,
@@ -370,8 +367,9 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
             asked_below=intake.asked,
             earlier=earlier,
             words_of=_author(intake.words_of) if is_agent else None,
-        ),
-    )
+        )
+
+    outcome = await open_counted(desk, sent.key, account, policy, proposal.severity, draft)
     key = outcome.ticket
     where = [] if channel == place else [f"{key} was opened in the channel of {account.name}."]
     contact = plan.emergency_contact if policy.severities[proposal.severity].pages else None

@@ -14,7 +14,7 @@ from bot.desk.desk import Desk, private_notice, refusal
 from bot.model.address import Actor, Place
 from bot.model.forms import Form, TextField, opening_context
 from bot.model.inbound import Answer, Ask, Command, Done, Press, Show, Submission
-from bot.model.views import Button, Notice, Part, RichText, When
+from bot.model.views import Button, Notice, Part, RichText
 from bot.notify.tam import alert_texts
 from sla_core.calendar import instant_of
 
@@ -116,7 +116,7 @@ async def _away(desk: Desk, person: Person, until: datetime, act: str) -> Answer
     await desk.key_values.put(TOPIC, person.id, until.isoformat(), real_now() + left + _KEPT_FOR)
     desk.directory.away = {**desk.directory.away, person.id: until}
     await _announce(desk, person, act, until)
-    text: list[Part] = ["You are away until ", When(until), ". "]
+    text: list[Part] = [alert_texts.you_are_away(person, until)]
     text += alert_texts.stands_in(_stand_ins(desk, person), "Your direct messages")
     text.append(" To end it, write “back” or press the button.")
     return Show(Notice(tuple(text), buttons=(BACK,)))
@@ -146,7 +146,7 @@ def _stand_ins(desk: Desk, person: Person) -> dict[str, list[str]]:
 
 async def _announce(desk: Desk, person: Person, act: str, until: datetime | None) -> None:
     """Tells the agents, and each backup."""
-    says: RichText = alert_texts.is_away(person.name, until)
+    says: RichText = alert_texts.is_away(person, until)
     for triage in desk.triages():
         more = alert_texts.stands_in(_stand_ins(desk, person), "Direct messages") if until else ()
         await channels.notify(desk, f"{act}/{triage}", triage, *says, *more)

@@ -27,6 +27,7 @@ from bot.model.views import (
     When,
 )
 from bot.notify.cards import OPEN, queue_order
+from bot.notify.tam import alert_texts
 from sla_core.calendar import instant_of
 
 ACTION = "tam_filter"
@@ -128,7 +129,7 @@ def _due_next(soonest: tuple[datetime, str] | None, opened: Sequence[QueueEntry]
     if soonest is None:
         return ("Nothing is due.",) if opened else ("Nothing is open.",)
     due_at, key = soonest
-    return ("Overdue: " if due_at <= now else "Due next: ", Strong(key), " ", When(due_at))
+    return ("Overdue: " if due_at <= now else "Due next: ", Strong(key), " ", When(due_at), ".")
 
 
 def _attainment(entries: Sequence[QueueEntry], month: datetime) -> RichText:
@@ -144,7 +145,7 @@ def _attainment(entries: Sequence[QueueEntry], month: datetime) -> RichText:
 def _intro(desk: Desk, person: Person | None, sections: Sequence[QueueSection], name: str) -> Sequence[Part]:
     parts: list[Part] = []
     if person and (until := away.until_of(desk, person)):
-        parts += ["You are away until ", When(until), ". "]
+        parts.append(alert_texts.you_are_away(person, until))
     if any(section.rows for section in sections):
         parts.append(f"What is due next on your accounts. {queue.ONE}")
     else:

@@ -2,7 +2,8 @@
 
 At eight in her zone, or when her quiet hours end: what falls due before her next forecast, which deadlines a
 holiday delays, what was missed since the last one, and who is on call. If nothing of this is to be said,
-nothing is sent. At five in the afternoon the message is edited, which notifies nobody, if something changed.
+nothing is sent. In the week before a peak season, one of them also says how ready her accounts are. At five
+in the afternoon the message is edited, which notifies nobody, if something changed.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from bot.desk import notes
 from bot.desk.desk import Desk
 from bot.model.queue import QueueEntry
 from bot.model.views import Audience, Link, Notice, Part, RichText, Strong
-from bot.notify.tam import forecast_texts
+from bot.notify.tam import forecast_texts, readiness_texts
 from bot.notify.tam.forecast_texts import ForecastRow
 from bot.ports import Message, Priority, Timer
 from sla_core.calendar import BusinessCalendar, Span, instant_of
+from sla_core.policy import ComingPeak
 from sla_core.promise import Tone
 
 KIND = "tam_forecast"
@@ -34,6 +36,8 @@ MORNING, EVENING = "morning", "evening"
 AT = {MORNING: time(8), EVENING: time(17)}
 LOOK_BACK = timedelta(days=62)
 """How long ago a closed ticket may have been opened for its missed promises to be reported."""
+READINESS = timedelta(days=7)
+"""How long before a peak season the forecast says so."""
 MAX_DAYS = 14
 """How many days ahead to look for a working day and for holidays."""
 _DAY = timedelta(days=1)
@@ -132,26 +136,32 @@ async def send(desk: Desk, person: Person, turn: Turn) -> None:
     if told.get("day") == str(turn.day) or now >= turn.following().at(person):
         return
     # A morning with nothing to say is stored as well: a restart at noon must not send what is due then.
-    value: dict[str, object] = {"day": str(turn.day)}
-    if (morning := await _morning(desk, person, turn, now)) is not None:
-        text, tone, due = morning
+    coming = desk.directory.policy_on(now.date()).coming_peak(now, READINESS)
+    value: dict[str, object] = {"day": str(turn.day), "season": told.get("season", "")}
+    if coming and value["season"] == str(coming.first):
+        coming = None  # she has read of it
+    if (morning := await _morning(desk, person, turn, now, coming)) is not None:
+        text, tone, due, value["season"] = *morning, str(coming.first) if coming else value["season"]
         value |= {"text": [notes.stored(part) for part in text], "tone": tone, "due": due}
         await desk.store.enqueue([Message(key, None, ref, Notice(text, tone), Priority.STATE)])
     await _store(desk, person, value)
 
 
 async def _morning(
-    desk: Desk, person: Person, turn: Turn, now: datetime
+    desk: Desk, person: Person, turn: Turn, now: datetime, coming: ComingPeak | None
 ) -> tuple[RichText, Tone, list[str]] | None:
-    """What the forecast says, in which tone, and the keys of what is due. None if nothing is to be said."""
+    """What the forecast says, in which tone, and the keys of what is due. None if nothing is to be said.
+
+    `coming` is a peak season of which she has not read.
+    """
     accounts, zone = looked_after(desk, person, now), zone_of(person)
-    calendars = {account.id: _business_calendar(desk, account, now) for account in accounts}
-    if not any(_works(calendar, turn.day, zone) for calendar in calendars.values()):
+    calendars = {account.id: business_calendar(desk, account, now) for account in accounts}
+    if not any(works(calendar, turn.day, zone) for calendar in calendars.values()):
         return None
     until = _next(person, turn, calendars.values(), 1).at(person)
     since = _next(person, turn, calendars.values(), -1).at(person)
     entries = await _entries(desk, accounts, now - LOOK_BACK)
-    due, hidden, missed = [], [], []
+    due, hidden, missed, still_open = [], [], [], list[QueueEntry]()
     for entry in entries:
         assert entry.summary is not None
         shown, at = entry.summary, entry.summary.due.due_at if entry.summary.due else None
@@ -163,17 +173,38 @@ async def _morning(
                 hidden.append((entry, names))
         if any(since < each <= now for each in shown.missed):
             missed.append(entry)
-    if not (due or hidden or missed):
+    if coming:
+        listed = [*due, *(entry for entry, _ in hidden), *missed]
+        still_open = [e for e in entries if e.summary and e.summary.state == "open" and e not in listed]
+    if not (due or hidden or missed or coming):
         return None
-    lines = await _lines(desk, [*due, *(entry for entry, _ in hidden), *missed])
+    lines = await _lines(desk, [*due, *(entry for entry, _ in hidden), *missed, *still_open])
     text = forecast_texts.morning(
         until,
         [lines[entry.key] for entry in due],
         [(lines[entry.key], names) for entry, names in hidden],
         [lines[entry.key] for entry in missed],
-        _on_call(desk, now),
+        _on_call(desk, now) if due or hidden or missed else (),
     )
+    if coming:
+        ready = _readiness(desk, person, accounts, coming, [lines[entry.key] for entry in still_open])
+        text = (*text, *(("\n\n",) if text else ()), *ready)
     return text, Tone.WARN if missed else Tone.CALM, [entry.key for entry in due]
+
+
+def _readiness(
+    desk: Desk,
+    person: Person,
+    accounts: Sequence[Account],
+    coming: ComingPeak,
+    still_open: Sequence[ForecastRow],
+) -> RichText:
+    """How ready the accounts are for a peak season."""
+    on_call = _on_call(desk, coming.begins_at)
+    steps = (step.name for step in desk.directory.policy_on(coming.first).steps)
+    vacant = [step for step in steps if step not in dict(on_call)]
+    alone = [each.name for each in accounts if each.tam == person.id and not each.tam_backup]
+    return readiness_texts.readiness(coming, on_call, vacant, alone, still_open)
 
 
 async def _evening(desk: Desk, person: Person, turn: Turn, told: dict[str, list[str]]) -> RichText:
@@ -207,7 +238,7 @@ async def _entries(desk: Desk, accounts: Sequence[Account], opened: datetime) ->
     return sorted(known, key=order)
 
 
-def _business_calendar(desk: Desk, account: Account, now: datetime) -> BusinessCalendar | None:
+def business_calendar(desk: Desk, account: Account, now: datetime) -> BusinessCalendar | None:
     """The hours in which the account's plan counts; None if all of its promises run around the clock."""
     policy = desk.directory.policy_on(now.date())
     names = [target.calendar for each in policy.severities.values() for target in each.targets]
@@ -215,7 +246,7 @@ def _business_calendar(desk: Desk, account: Account, now: datetime) -> BusinessC
     return next((calendar for calendar in calendars if not calendar.always_open), None)
 
 
-def _works(calendar: BusinessCalendar | None, day: date, zone: ZoneInfo) -> bool:
+def works(calendar: BusinessCalendar | None, day: date, zone: ZoneInfo) -> bool:
     """Whether a day of the person's zone is one of the account's business days; without hours, Mon to Fri."""
     if calendar is None:
         return day.weekday() < 5
@@ -227,7 +258,7 @@ def _next(person: Person, turn: Turn, calendars: Collection[BusinessCalendar | N
     """The forecast of the next working day, or of the previous one (`step` is -1)."""
     for days in range(1, MAX_DAYS):
         day = turn.day + step * days * _DAY
-        if any(_works(calendar, day, zone_of(person)) for calendar in calendars):
+        if any(works(calendar, day, zone_of(person)) for calendar in calendars):
             return Turn(MORNING, day)
     return Turn(MORNING, turn.day + step * MAX_DAYS * _DAY)
 

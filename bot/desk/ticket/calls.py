@@ -76,24 +76,31 @@ def _why_not(ticket: Ticket, policy: Policy) -> str | None:
 
 
 def _to_be_asked(desk: Desk, ticket: Ticket, policy: Policy, now: datetime) -> Person | None:
-    """The first who can get a direct message: the TAM, the roles of the policy, then the first line.
+    """The first of `_callers` who can get a direct message; None if nobody can, or no calls are offered."""
+    directory = desk.directory
+    platform = directory.channel_of(ticket).platform
+    callers = _callers(desk, ticket, policy, now)
+    return next((person for person in callers if directory.direct_address(person, platform)), None)
 
-    While the TAM is away, whoever stands in. Where the policy spares those who investigate, they come after
-    everybody else (MON-19).
+
+def _callers(desk: Desk, ticket: Ticket, policy: Policy, now: datetime) -> list[Person]:
+    """Who may make a call: the TAM or who stands in, then those of the policy's roles, then the first line.
+
+    Where the policy spares those who investigate, they come last: the one on call, then the owner (MON-19).
     """
-    calls, directory = policy.plans[ticket.opened.plan].calls_for(ticket.severity), desk.directory
-    account = desk.account_of(ticket)
+    calls, account = policy.plans[ticket.opened.plan].calls_for(ticket.severity), desk.account_of(ticket)
     if calls is None or account is None:
-        return None
-    first_role = [policy.steps[0].role] if policy.steps else []
-    tam_or_backup = [each.person for each in directory.told_first(account, now, escalated=False)]
-    on_call = [person for role in first_role for person in directory.on_duty(role, now)]
-    rotas = (directory.rota(role, now) for role in (*calls.roles, *first_role))
-    by_role = [person.id for rota in rotas for person in rota if not directory.is_away(person, now)]
-    owner = directory.person_behind(ticket.owner) if ticket.owner else None
-    candidates = list(dict.fromkeys((*tam_or_backup, *by_role)))
+        return []
+    directory, people = desk.directory, desk.directory.settings.people
+    first_line = [step.role for step in policy.steps[:1]]
+    callers = [people[each.person] for each in directory.told_first(account, now, escalated=False)]
+    for role in (*calls.roles, *first_line):
+        callers += [person for person in directory.rota(role, now) if not directory.is_away(person, now)]
     if calls.spares_on_call:
-        busy = {person.id: rank for rank, person in enumerate((*on_call[:1], *([owner] if owner else [])), 1)}
-        candidates.sort(key=lambda id_: busy.get(id_, 0))
-    people, platform = directory.settings.people, directory.channel_of(ticket).platform
-    return next((people[id_] for id_ in candidates if directory.direct_address(people[id_], platform)), None)
+        on_call = [person for role in first_line for person in directory.on_duty(role, now)[:1]]
+        owner = directory.person_behind(ticket.owner) if ticket.owner else None
+        busy = [*on_call, *([owner] if owner else [])]
+        callers = [person for person in callers if person not in busy] + [
+            person for person in busy if person in callers
+        ]
+    return callers

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from bot.config.directory import back_on
 from bot.config.settings import Person
 from bot.model.views import Part, Quote, RichText, When
+from bot.notify.emergency_texts import day_text
 from sla_core.events import Alerted, Notified
 
 COMMANDS = (
@@ -32,8 +34,9 @@ def why_sent(event: Notified, people: Mapping[str, Person], tam: str) -> Sequenc
         case _:
             pass
     if event.instead_of is not None and event.back_at is not None:
-        away = people[event.instead_of].name if event.instead_of in people else event.instead_of
-        why += (f" This is for {away}, who is away until ", When(event.back_at), ".")
+        away = people.get(event.instead_of)
+        until = day_text(back_on(away, event.back_at) if away else event.back_at.date())
+        why += (f" This is for {away.name if away else event.instead_of}, who is away until {until}.",)
     return why
 
 
@@ -60,9 +63,15 @@ def who_looks_after(tam: str, architect: str) -> Sequence[Part]:
     return ("\nYour " + " Your ".join(named),) if named else ()
 
 
-def is_away(name: str, until: datetime | None) -> RichText:
+def is_away(person: Person, until: datetime | None) -> RichText:
     """To agents and backups: that a TAM is away, or back (None)."""
-    return (f"{name} is away until ", When(until), ". ") if until else (f"{name} is back. ",)
+    if until is None:
+        return (f"{person.name} is back. ",)
+    return (f"{person.name} is away until {day_text(back_on(person, until))}. ",)
+
+
+def you_are_away(person: Person, until: datetime) -> str:
+    return f"You are away until {day_text(back_on(person, until))}. "
 
 
 def stands_in(accounts: Mapping[str, Sequence[str]], what: str) -> Sequence[Part]:
@@ -70,22 +79,22 @@ def stands_in(accounts: Mapping[str, Sequence[str]], what: str) -> Sequence[Part
     parts = []
     for name, theirs in accounts.items():
         to = name or "leadership, as nobody else stands in"
-        parts.append(f"{what} about {_listed(theirs)} go to {to}.")
+        parts.append(f"{what} about {listed(theirs)} go to {to}.")
     return (" ".join(parts),)
 
 
 def you_stand_in(accounts: Sequence[str], away: bool) -> Sequence[Part]:
     if away:
-        return (f"Until then, you get the direct messages about {_listed(accounts)}.",)
-    return (f"You no longer get the direct messages about {_listed(accounts)}.",)
+        return (f"Until then, you get the direct messages about {listed(accounts)}.",)
+    return (f"You no longer get the direct messages about {listed(accounts)}.",)
 
 
 MOST_NAMES = 10
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     """`Acme and Globex`; of many, the first ones and how many more."""
     shown = list(names[:MOST_NAMES])
     if len(names) > MOST_NAMES:
-        shown.append(f"{len(names) - MOST_NAMES} more accounts")
+        shown.append(f"{len(names) - MOST_NAMES} more")
     return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else "".join(shown)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from bot.model.queue import QueueSummary
 from bot.model.views import Part, RichText, Strong, When
-from bot.notify.cards import METRIC_NAMES
+from bot.notify.cards import METRIC_NAMES, without_full_stop
 
 MOST = 15
 """The most tickets under one heading."""
@@ -33,8 +33,8 @@ def morning(
     """The morning's message. `hidden` are deadlines with the holidays before them."""
     parts: list[Part] = []
     if due:
-        parts += [Strong("Due before your next forecast on "), When(until), ":"]
-        parts += _listed([[*_ticket(line), *_due(line)] for line in due])
+        parts += [Strong("Due before your next forecast"), ", ", When(until), ":"]
+        parts += ticket_lines(due)
     if hidden:
         parts += [*_gap(parts), Strong("Later than it looks, because of a holiday:")]
         parts += _listed([[*_ticket(line), *_due(line), f" ({', '.join(why)})"] for line, why in hidden])
@@ -57,6 +57,11 @@ def evening(kept: Sequence[str], missed: Sequence[str], new: Sequence[str]) -> R
     return ("\n\n", Strong("Since this morning: "), f"{'; '.join(said)}.")
 
 
+def ticket_lines(lines: Sequence[ForecastRow]) -> Iterator[Part]:
+    """Each ticket with its next deadline, on a line of its own."""
+    yield from _listed([[*_ticket(line), *_due(line)] for line in lines])
+
+
 def _listed(lines: Sequence[Sequence[Part]]) -> Iterator[Part]:
     for line in lines[:MOST]:
         yield "\n"
@@ -71,7 +76,7 @@ def _gap(parts: Sequence[Part]) -> Sequence[Part]:
 
 def _ticket(line: ForecastRow) -> Iterator[Part]:
     yield line.key
-    yield f" {line.account}, {line.summary.severity}: {line.summary.title}"
+    yield f" {line.account}, {line.summary.severity}: {without_full_stop(line.summary.title)}"
 
 
 def _due(line: ForecastRow) -> Iterator[Part]:

@@ -201,7 +201,7 @@ def test_faults_of_the_desk_s_file(run: Run, tmp_path: Path) -> None:
         ["frontline.toml", "accounts.acme.plan"],
         ["frontline.toml", "accounts.acme.tam"],
     ]
-    assert "0 policies read, 2 faults" in said.plain
+    assert "No policy was read, 2 faults" in said.plain
 
 
 def test_a_desk_s_file_that_was_named_must_be_there(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,8 +79,18 @@ async def test_the_timeline_of_the_contract(a_desk: OpenDesk) -> None:
     ]
     counts = {name: len(pages) for name, pages in paged(desk, BOB, EVE, MIA, DANA).items()}
     assert counts == {"Bob": 2, "Eve": 2, "Mia": 5, "Dana": 3}
-    mentioned = [text for text in desk.thread(key, Audience.AGENTS) if "Paged" in text]
-    assert len(mentioned) == 12
+    ends = [f"Paged{text.partition(' Paged')[2]}" for text in desk.thread(key, Audience.AGENTS)]
+    assert ends[:6] == [
+        *("Paged: @Bob.", "Paged again (2 of 2): @Bob."),
+        *("Paged: @Eve.", "Paged again (2 of 2): @Eve."),
+        *("Paged leadership: @Mia.", "Paged leadership again (2 of 2): @Mia."),
+    ]
+    assert ends[6:10] == ["Paged: @Mia.", "Paged: @Dana.", "Paged again: @Mia.", "Paged again: @Dana."]
+    assert len(ends) == 12
+    assert [page.text[:44] for page in paged(desk, BOB)["Bob"]] == [
+        "ACME-1 S1 for Acme GmbH: All is down. Report",
+        "ACME-1 You are paged again (2 of 2). S1 for ",
+    ]
 
 
 async def test_a_page_says_what_for_whom_since_when_and_by_when(a_desk: OpenDesk) -> None:

@@ -1,15 +1,21 @@
-"""What the API lists in pages: tickets by their opening, newest first, and events as they happened."""
+"""What the API asks of the store: tickets by their opening, events as they happened, and its tokens.
+
+Only the digests of the tokens' secrets are stored.
+"""
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, tuple_
-from sqlmodel import col, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, or_, tuple_
+from sqlmodel import col, delete, select
 
-from adapters.sql.tables import EventRow, TicketRow, instant, micros, summary_of
-from bot.api.reading import TicketQuery
-from bot.api.webhooks import StoredEvent
+from adapters.sql.engines.engine import insert_new
+from adapters.sql.tables import EventRow, TicketRow, TokenRow, instant, instant_or_none, micros, summary_of
+from bot.api.reading import StoredEvent, TicketQuery
+from bot.model.api_token import Scope, Token
 from bot.model.queue import QueueEntry
 from sla_core.ticket import State
 
@@ -70,3 +76,48 @@ def _is(state: State) -> ColumnElement[bool]:
     if state is State.CLOSED:
         return _IS_CLOSED
     return and_(~_IS_CLOSED, col(TicketRow.state) == str(state))
+
+
+_TOKENS = select(TokenRow.__table__).order_by(col(TokenRow.name))  # type: ignore[attr-defined]
+_OF_DIGEST = _TOKENS.where(col(TokenRow.digest) == bindparam("given"))
+_REVOKE = delete(TokenRow).where(col(TokenRow.name) == bindparam("called"))
+
+
+def add_token(db: Connection, token: Token, digest: str) -> bool:
+    """TokenStore.add_token."""
+    row = {
+        "name": token.name,
+        "digest": digest,
+        "scope": str(token.scope),
+        "accounts": None if token.accounts is None else json.dumps(sorted(token.accounts)),
+        "made_at": micros(token.made_at),
+        "expires_at": micros(token.expires_at) if token.expires_at else None,
+    }
+    insert = insert_new(db.dialect.name, TokenRow).returning(col(TokenRow.name))
+    return db.execute(insert, row).scalar() is not None
+
+
+def tokens(db: Connection) -> list[Token]:
+    """TokenStore.tokens."""
+    return [_token(row) for row in db.execute(_TOKENS)]
+
+
+def token_of(db: Connection, digest: str) -> Token | None:
+    """TokenStore.token_of."""
+    row = db.execute(_OF_DIGEST, {"given": digest}).one_or_none()
+    return None if row is None else _token(row)
+
+
+def revoke_token(db: Connection, name: str) -> bool:
+    """TokenStore.revoke_token."""
+    return db.execute(_REVOKE, {"called": name}).rowcount == 1
+
+
+def _token(row: Any) -> Token:
+    return Token(
+        row.name,
+        Scope(row.scope),
+        None if row.accounts is None else frozenset(json.loads(row.accounts)),
+        instant(row.made_at),
+        instant_or_none(row.expires_at),
+    )

@@ -1,0 +1,1 @@
+"""Commands that read the stored tickets as a whole: `report`, `export`, `audit`."""

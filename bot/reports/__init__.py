@@ -1,0 +1,1 @@
+"""What is read from the stored tickets as a whole: reports, exports, the check of the event history."""

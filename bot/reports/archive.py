@@ -1,0 +1,58 @@
+"""Reads the tickets of a period one by one, so that memory stays flat however many there are."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bot.config.directory import Directory
+from bot.ports import Archive, Selection
+from sla_core.events import Event, Opened
+from sla_core.report.record import TicketRecord, record
+
+BATCH = 200
+"""How many tickets' events to hold in memory at once."""
+
+
+@dataclass
+class Reading:
+    """A walk over the selected tickets."""
+
+    archive: Archive
+    directory: Directory
+    chosen: Selection
+    now: datetime
+    on_progress: Callable[[int], None] = lambda done: None
+    unreadable: dict[str, str] = field(default_factory=dict)
+    """Tickets that were left out, and why: their events or their policy cannot be read."""
+
+    async def histories(self) -> AsyncIterator[tuple[str, tuple[Event, ...]]]:
+        """Keys and events, in order of the keys."""
+        done, last = 0, ""
+        while found := await self.archive.archive_after(last, self.chosen, BATCH):
+            for ticket in found:
+                if ticket.fault:
+                    self.unreadable[ticket.key] = ticket.fault
+                else:
+                    yield ticket.key, ticket.history
+            last, done = found[-1].key, done + len(found)
+            self.on_progress(done)
+
+    def record(self, key: str, history: tuple[Event, ...]) -> TicketRecord | None:
+        """How a ticket went; None, and a line in `unreadable`, if that cannot be computed."""
+        opened = history[0]
+        if not isinstance(opened, Opened):
+            self.unreadable[key] = "its history does not begin with its opening"
+            return None
+        try:
+            return record(key, history, self.directory.policy(opened.version), self.now)
+        except (LookupError, ValueError) as why:  # the policy's version, plan or severity is missing
+            self.unreadable[key] = str(why)
+            return None
+
+    async def records(self) -> AsyncIterator[TicketRecord]:
+        """How each ticket went, in order of the keys."""
+        async for key, history in self.histories():
+            if (found := self.record(key, history)) is not None:
+                yield found
