@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from bot.cli import commands
+from bot.cli import commands, token
 from bot.cli.app import DONE, new_app, print_faults, run
 from bot.cli.policy import commands as policy
 from bot.cli.reports import commands as reports
@@ -65,7 +65,26 @@ def command_line() -> Typer:
         run_migrate=_migrate,
         write_teams_package=_teams_package,
     )
+    token.add_commands(app, _token_store)
     return app
+
+
+@asynccontextmanager
+async def _token_store(create: bool) -> AsyncIterator[SqlStore | None]:
+    """The store beside a process that may serve it; None if there is none, unless it may `create` it."""
+    import asyncio
+
+    from adapters.sql.migrate import revision
+    from adapters.sql.store import connect
+    from bot.config.environment import read_environment
+
+    url = read_environment().database_url
+    known = await asyncio.to_thread(revision, url)
+    if known is None and not create:
+        yield None
+        return
+    async with connect(url, secondary=known is not None) as store:
+        yield store
 
 
 def _demo(which: commands.DemoOptions) -> int:
@@ -345,9 +364,13 @@ async def _desk(
     env: Environment, settings: DeskSettings, store: SqlStore
 ) -> AsyncIterator[tuple[Desk, list[_Connected], list[Route]]]:
     """The desk, its started platforms and their web routes. Closes the platforms on exit."""
+    from importlib.util import find_spec
+
     import structlog
 
     from adapters.sql.engines.engine import DatabaseFault
+    from adapters.web.api import ApiAccess, api_routes
+    from adapters.web.hooks import hook_routes
     from bot.clock import SteadyClock
     from bot.config.directory import Directory
     from bot.desk import channels
@@ -370,7 +393,14 @@ async def _desk(
             await platform.start()
             desk.platforms[platform.name] = platform
             routes += platform.routes(dispatch(desk))
-        routes += _hooks(settings, dispatch(desk), clock)
+        access = ApiAccess(store)
+        routes += [*hook_routes(settings, dispatch(desk), clock), *api_routes(desk, store, access)]
+        if find_spec("mcp") is not None:
+            from adapters.web.mcp_server import McpServer
+
+            mcp = McpServer(desk, store, access)
+            await open_ones.enter_async_context(mcp.running())
+            routes += mcp.routes()
         await channels.load_renames(desk, store)
         for line in await desk.directory.refresh(desk.platforms):
             structlog.get_logger("frontline").warning(line)
@@ -397,54 +427,15 @@ def _connected(env: Environment, settings: DeskSettings, clock: Clock, store: Sq
     makers: dict[str, Callable[[Environment, Clock, SqlStore], _Connected]]
     makers = {"slack": partial(_slack, settings), "teams": _teams}
     chats = [make(env, clock, store) for name, make in makers.items() if name in settings.chats]
-    return [*chats, *_one_way(settings)]
+    return [*chats, *_one_way(settings, store)]
 
 
-def _one_way(settings: DeskSettings) -> Iterator[_Connected]:
-    """Phones and pagers, those that the desk's file names."""
-    from bot.config.environment import value_of
-    from bot.text import UTC_ZONE
+def _one_way(settings: DeskSettings, store: SqlStore) -> Iterator[_Connected]:
+    """Phones, pagers and webhooks, those that the desk's file names."""
+    from adapters.pager.one_way import one_way
+    from adapters.web.signatures import standard_webhook
 
-    people = [(person, index) for person in settings.people.values() for index in range(len(person.page))]
-    if people:
-        from adapters.pager.adapter import OneWay
-        from adapters.pager.phones import PageAddress, Phones
-
-        addresses = {
-            f"{person.id}/{index}": PageAddress(value_of(person.page[index]), person.zone or UTC_ZONE)
-            for person, index in people
-        }
-        yield OneWay("apprise", Phones(addresses))
-    if settings.pagers:
-        from adapters.pager.adapter import OneWay
-        from adapters.pager.pagers import Pagers, PagerTarget
-        from adapters.web.signatures import standard_webhook
-        from bot.config.pagers import WEBHOOK
-
-        targets = {}
-        for pager in settings.pagers.values():
-            secret = value_of(pager.secret)
-            sign = standard_webhook(secret).sign if pager.kind == WEBHOOK else None
-            url, key = value_of(pager.url), value_of(pager.key)
-            targets[pager.name] = PagerTarget(pager.role, url, key, sign, listens=bool(secret))
-        yield OneWay("pager", Pagers(targets))
-
-
-def _hooks(settings: DeskSettings, dispatch: Dispatch, clock: Clock) -> list[Route]:
-    """What other systems call: monitoring and pagers, each with its secret."""
-    from adapters.web.alert_hooks import AlertHooks
-    from adapters.web.pager_hooks import PagerSecret, pager_routes
-    from bot.clock import real_now
-    from bot.config.environment import value_of, variable
-
-    alert_secrets = {alert.name: variable(alert.secret) for alert in settings.alerts}
-    alerts = AlertHooks(settings.alerts, alert_secrets, dispatch, clock)
-    secrets = {
-        pager.name: PagerSecret(pager.kind, value_of(pager.secret))
-        for pager in settings.pagers.values()
-        if pager.secret
-    }
-    return [*alerts.routes(), *pager_routes(secrets, dispatch, real_now)]
+    yield from one_way(settings, store, lambda secret: standard_webhook(secret).sign)
 
 
 def _slack(settings: DeskSettings, env: Environment, clock: Clock, store: SqlStore) -> _Connected:

@@ -155,6 +155,11 @@ def parse_instant(text: str) -> datetime:
     raise ValueError(f'"{text}" does not say which zone it is in; add Z or an offset such as +01:00')
 
 
+def utc_text(at: datetime) -> str:
+    """UTC in whole seconds, for scripts."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
 class WakeSignal:
     """Wakes a waiting loop when something may be due. A trigger before the wait ends it at once."""
 

@@ -11,8 +11,13 @@ from typing import Protocol
 
 from bot.faults import OperatorFault
 from bot.model.address import Location, MessageRef, Place, UserRef
+from bot.model.contents import Card as Card
+from bot.model.contents import EventReport as EventReport
+from bot.model.contents import MessageContent as MessageContent
+from bot.model.contents import StandingHelp as StandingHelp
+from bot.model.contents import TicketBoard as TicketBoard
 from bot.model.queue import QueueEntry, QueuePage, QueueSummary
-from bot.model.views import Audience, Notice, SharedFile, View
+from bot.model.views import SharedFile, View
 from sla_core.calendar import Span
 from sla_core.events import Event, Opened
 
@@ -43,24 +48,6 @@ FILE_LANES = "file:"
 """The prefix of the names of lanes of files."""
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
-    """A ticket's card. It is rendered when it is sent, so it never shows an outdated state."""
-
-    audience: Audience
-
-
-@dataclass(frozen=True, slots=True)
-class StandingHelp:
-    """The `Get help` message of a customer channel. It is rendered when it is sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class TicketBoard:
-    """The board of a customer channel's open tickets. It is rendered when it is sent."""
-
-
-MessageContent = Card | Notice | SharedFile | StandingHelp | TicketBoard
 REMOVED = "removed"
 """The id in the MessageRef of a message that was deleted because it has nothing to show."""
 

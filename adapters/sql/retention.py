@@ -9,6 +9,7 @@ from sqlmodel import col, delete, select, update
 
 from adapters.sql.lanes import WAITING
 from adapters.sql.tables import InboxRow, KeyValueRow, OutboxRow, TicketRow, TimerRow, instant, micros
+from bot.config.webhooks import PLATFORM as WEBHOOK
 from bot.ports import Priority
 from bot.runtime.monitor import StoreStats
 
@@ -68,9 +69,10 @@ _LATE_TIMERS = (
     .scalar_subquery()
 )
 COUNTS = select(_OPEN, _CLOCKS, _OVERDUE, _LATE_TIMERS)
+# A webhook that does not answer is no delay of the desk's.
 MESSAGES = (
     select(OutboxRow.priority, func.count(), func.min(func.nullif(OutboxRow.created_at, 0)))
-    .where(col(OutboxRow.state) == WAITING)
+    .where(col(OutboxRow.state) == WAITING, col(OutboxRow.lane).not_like(f"{WEBHOOK}:%"))
     .group_by(col(OutboxRow.priority))
 )
 

@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy import BigInteger, Connection, bindparam, func, or_
 from sqlmodel import col, delete, select
 
-from adapters.sql import archive, chain, health, lanes, outbox, retention, tickets
+from adapters.sql import api, archive, chain, health, lanes, outbox, retention, tickets
 from adapters.sql.edits import store_messages
 from adapters.sql.engines.engine import (
     DatabaseFault,
@@ -39,9 +39,11 @@ from adapters.sql.tables import (
     instant_or_none,
     micros,
 )
+from bot.api.reading import StoredEvent, TicketQuery
 from bot.clock import SimulatedClock, WallClock, real_now
 from bot.desk.index import IndexRow
 from bot.model.address import MessageRef
+from bot.model.api_token import Token
 from bot.model.queue import QueueEntry, QueuePage
 from bot.ports import (
     Appended,
@@ -176,11 +178,10 @@ def _fire(
 
 
 class SqlStore:
-    """Implements DeskStore and KeyValueStore of bot.ports, Index, Archive, EventChain and StatsSource.
+    """Implements DeskStore and KeyValueStore of bot.ports, and the ports beside their users.
 
-    Create it with `connect`. After `close`, every method raises RuntimeError. On PostgreSQL, methods wait a
-    moment while the database restarts, then raise StoreUnavailable. Replicas share one database; their
-    clocks should differ by less than a second.
+    After `close`, every method raises RuntimeError. On PostgreSQL, methods wait a moment while the database
+    restarts, then raise StoreUnavailable. Replicas' clocks should differ by less than a second.
     """
 
     def __init__(self, engine: Engine, on_change: Callable[[], None] | None = None) -> None:
@@ -207,7 +208,6 @@ class SqlStore:
         return None
 
     async def simulated_clock(self, wanted: SimulatedClock | None) -> SimulatedClock | None:
-        """See adapters.sql.store.stored_clock."""
         return await self.engine.write(lambda db: stored_clock(db, wanted))
 
     async def open(self, envelope: str, account: str, draft: Callable[[int], Change]) -> Appended | Duplicate:
@@ -245,6 +245,12 @@ class SqlStore:
 
     async def queue(self, accounts: Collection[str] | None, limit: int, *, ended: bool = False) -> QueuePage:
         return await self.engine.read(lambda db: tickets.queue(db, accounts, limit, ended))
+
+    async def ticket_page(self, query: TicketQuery, limit: int) -> list[tuple[datetime, QueueEntry]]:
+        return await self.engine.read(lambda db: api.page(db, query, limit))
+
+    async def events_from(self, since: datetime, after: StoredEvent | None, limit: int) -> list[StoredEvent]:
+        return await self.engine.read(lambda db: api.events_from(db, since, after, limit))
 
     async def since(self, accounts: Collection[str], opened: datetime) -> list[QueueEntry]:
         return await self.engine.read(lambda db: tickets.since(db, accounts, opened))
@@ -377,6 +383,18 @@ class SqlStore:
 
     async def unlock(self, name: str, holder: str) -> None:
         await self.engine.write(lambda db: _unlock(db, name, holder))
+
+    async def add_token(self, token: Token, digest: str) -> bool:
+        return await self.engine.write(lambda db: api.add_token(db, token, digest))
+
+    async def tokens(self) -> list[Token]:
+        return await self.engine.read(api.tokens)
+
+    async def token_of(self, digest: str) -> Token | None:
+        return await self.engine.read_sync(lambda db: api.token_of(db, digest))
+
+    async def revoke_token(self, name: str) -> bool:
+        return await self.engine.write(lambda db: api.revoke_token(db, name))
 
     async def delete_envelopes(self, before: datetime, limit: int) -> int:
         return await self.engine.write(lambda db: retention.delete_envelopes(db, before, limit))

@@ -20,7 +20,7 @@ from sqlmodel import Field, SQLModel
 from bot.model.address import Place, UserRef
 from bot.model.queue import QueueSummary
 from bot.model.views import Link, Mention, Notice, Quote, Strong, When
-from bot.ports import Card, MessageContent, StandingHelp, TicketBoard
+from bot.ports import Card, EventReport, MessageContent, StandingHelp, TicketBoard
 from sla_core.events import Event
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -87,6 +87,7 @@ class TicketRow(SQLModel, table=True):
             sqlite_where=text("closed = 0"),
             postgresql_where=text("closed = 0"),
         ),
+        Index("ticket_opened", "opened_at", "key"),
     )
 
     key: str = Field(primary_key=True)
@@ -290,6 +291,20 @@ class SimulatedClockRow(SQLModel, table=True):
     speed: float
 
 
+class TokenRow(SQLModel, table=True):
+    """A token of the API; `accounts` is a JSON list, or NULL for all accounts."""
+
+    __tablename__ = "api_token"
+    __table_args__ = (UniqueConstraint("digest", name="token_digest"),)
+
+    name: str = Field(primary_key=True)
+    digest: str
+    scope: str
+    accounts: str | None = None
+    made_at: int = Field(sa_type=BigInteger)
+    expires_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
 class UnknownKind(ValueError):
     """The database holds a kind that this version has no class for."""
 
@@ -403,7 +418,7 @@ def message_body_text(say: MessageContent) -> str:
 
 
 @lru_cache
-def _drawn_text(say: Card | StandingHelp | TicketBoard) -> str:
+def _drawn_text(say: Card | StandingHelp | TicketBoard | EventReport) -> str:
     return json.dumps(_MESSAGE_BODIES.fields(say))
 
 

@@ -132,7 +132,12 @@ class Directory:
         return self.current_address(every[0])
 
     def is_agent(self, actor: Actor, account: Account | None = None) -> bool:
-        """Whether the actor is listed, in a listed user group, in a rota, or the TAM of this account."""
+        """Whether the actor is listed, in a listed user group, in a rota, or the TAM of this account.
+
+        A token of the API is an agent if it may write, of the accounts that it reaches.
+        """
+        if actor.token is not None:
+            return actor.token.may_act(account.id if account else None)
         chat = self.settings.chats.get(actor.user.platform)
         if chat is None:
             return False

@@ -18,8 +18,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.clock import SimulatedClock
 from bot.config.alerts import secret_fault
-from bot.config.pagers import value_fault
+from bot.config.pagers import WEBHOOK, value_fault
 from bot.config.settings import DeskSettings, load_desk
+from bot.config.webhooks import webhook_variables
 from sla_core.catalog.load import Fault, Faults
 from sla_core.catalog.schema import zone
 
@@ -150,7 +151,7 @@ def _faults(env: Environment, desk: DeskSettings) -> Iterator[tuple[str, str]]:
     for name in dict.fromkeys(alert.secret for alert in desk.alerts):
         if unusable := secret_fault(variable(name)):
             yield name.removeprefix("$"), unusable
-    yield from _paging_faults(desk)
+    yield from _outgoing_faults(desk)
     try:
         time_of_day(env.frontline_drill or "00:00")
     except ValueError as wrong:
@@ -196,8 +197,8 @@ def value_of(text: str) -> str:
     return variable(text) if text.startswith("$") else text
 
 
-def _paging_faults(desk: DeskSettings) -> Iterator[tuple[str, str]]:
-    """Variables that `page` addresses and pagers name: those that are not set, and wrong values."""
+def _outgoing_faults(desk: DeskSettings) -> Iterator[tuple[str, str]]:
+    """Variables that `page` addresses, pagers and webhooks name: those that are not set, and wrong values."""
     named = [
         (f"people.{person.id}.page ({number})", address)
         for person in desk.people.values()
@@ -209,6 +210,10 @@ def _paging_faults(desk: DeskSettings) -> Iterator[tuple[str, str]]:
             known = variable(value) if value.startswith("$") else ""
             if known and (says := value_fault(pager.kind, key, known)):
                 yield value.removeprefix("$"), f"{says}; pagers.{pager.name}.{key} in frontline.toml names it"
+    for where, key, value in webhook_variables(desk.webhooks):
+        named.append((where, value))
+        if (known := variable(value)) and (says := value_fault(WEBHOOK, key, known)):
+            yield value.removeprefix("$"), f"{says}; {where} in frontline.toml names it"
     yield from variable_faults((where, value) for where, value in named if value.startswith("$"))
 
 

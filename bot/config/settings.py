@@ -39,6 +39,7 @@ from bot.config.pagers import (
 from bot.config.phones import phone_faults, with_phones
 from bot.config.rotas import DayPart, Zone, read_rotas
 from bot.config.saved_replies import SavedReply, read_saved_replies
+from bot.config.webhooks import Webhook, WebhookPart, webhook_faults, webhooks_of
 from bot.model.address import Place, UserRef
 from sla_core.catalog.crosscheck import unknown
 from sla_core.catalog.files import Fault, Faults, faults_of
@@ -149,6 +150,7 @@ class DeskSettings:
     """By name. One whose role nobody holds is also in `people`, and holds that role."""
     saved_replies: tuple[SavedReply, ...] = ()
     """By name."""
+    webhooks: tuple[Webhook, ...] = ()
 
     @property
     def feeds(self) -> Mapping[str, OnCallFeed]:
@@ -240,6 +242,7 @@ class _File(_Section):
     paging: _Paging = _Paging()
     alerts: tuple[AlertsFile, ...] = ()
     pagers: tuple[PagerPart, ...] = ()
+    webhooks: tuple[WebhookPart, ...] = ()
     limits: _Limits = _Limits()
     accounts: tuple[_Account, ...] = ()
     phones: dict[str, str] = {}
@@ -340,6 +343,7 @@ def _cross_check(file: _File) -> Iterator[tuple[str, str]]:
     yield from _duplicates("people", [person.id for person in file.people])
     yield from _duplicates("pagers", [pager.name for pager in file.pagers])
     yield from pager_faults(file.pagers, people)
+    yield from webhook_faults(file.webhooks, [account.id for account in file.accounts])
     for person in file.people:
         if any(each.startswith("$") and not VARIABLE.fullmatch(each) for each in person.page):
             yield f"people.{person.id}.page", NO_VARIABLE
@@ -428,6 +432,7 @@ def _settings(file: _File, policies: list[Policy], rotas: Mapping[str, Rota]) ->
         paging=PagingSettings(file.paging.repeat, file.paging.tries),
         alerts=tuple(alert.source for alert in file.alerts),
         pagers=pagers,
+        webhooks=webhooks_of(file.webhooks),
         limits=OpeningLimits(file.limits.opens_per_person, file.limits.opens_per_account),
     )
 

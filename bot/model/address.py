@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from bot.model.api_token import Token
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -84,3 +86,5 @@ class Actor:
     user: UserRef
     team: str
     name: str
+    token: Token | None = None
+    """The token of the API that acts; None: a person does."""

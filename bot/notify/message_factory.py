@@ -9,11 +9,13 @@ from functools import cached_property
 
 from bot.config.directory import DeskDuty, Directory
 from bot.config.settings import Account, Person
+from bot.config.webhooks import PLATFORM as WEBHOOK_PLATFORM
 from bot.model.address import MessageRef, Place, UserRef
+from bot.model.api_token import API
 from bot.model.views import Audience, Mention, Notice, Part, RichText, SharedFile
 from bot.notify import texts
-from bot.ports import Message, Priority
-from sla_core.events import Attachment, Escalated, Who
+from bot.ports import EventReport, Message, Priority
+from sla_core.events import Attachment, Escalated, Event, Who
 from sla_core.policy import Policy
 from sla_core.promise import Tone
 from sla_core.ticket import Ticket, fold
@@ -27,6 +29,26 @@ def card_key(ticket: str, audience: Audience) -> str:
 def asked_key(ticket: str) -> str:
     """The key of the message that a ticket was asked from."""
     return f"{ticket}/asked"
+
+
+WEBHOOKS = "webhook"
+"""The key prefix of messages to webhooks."""
+
+
+def reports(ticket: Ticket, seq: int, event: Event, directory: Directory) -> Iterator[Message]:
+    """What the webhooks get of event `seq`, each in its own lane."""
+    for webhook in directory.settings.webhooks:
+        if webhook.wants(ticket.opened.account, type(event).__name__):
+            yield report(webhook.name, ticket.key, seq)
+
+
+def report(webhook: str, ticket: str, seq: int, again: str = "") -> Message:
+    """One event for one webhook; `again` tells a repetition from the first time.
+
+    It belongs to no ticket, so that nobody is told in its thread of what a program did not take.
+    """
+    key = "/".join(filter(None, (WEBHOOKS, webhook, ticket, str(seq), again)))
+    return Message(key, None, Place(WEBHOOK_PLATFORM, webhook), EventReport(ticket, seq), Priority.REPLY)
 
 
 @dataclass(frozen=True)
@@ -74,15 +96,24 @@ class MessageFactory:
         return self._mention_who(opener, self.channel) if opener else []
 
     def responsible(self) -> list[Part]:
-        """Mentions the owner, or the first line while nobody owns the ticket; empty for their own act."""
-        if self.ticket.owner is not None:
-            return self._mention_who(self.ticket.owner, self.directory.triage_for(self.channel))
+        """Mentions the owner, or the first line while nobody owns the ticket; empty for their own act.
+
+        A program that owns it, because it answered first, cannot be mentioned either.
+        """
+        if self._owner is not None:
+            return self._mention_who(self._owner, self.directory.triage_for(self.channel))
         return self.first_line()
 
     def owner_named(self, owner: Who) -> list[Part]:
         """The person whom a ticket was assigned to: a mention in triage, or their name."""
         mentioned = self._mention_who(owner, self.directory.triage_for(self.channel))
         return mentioned[1:] or [owner.name]
+
+    @property
+    def _owner(self) -> Who | None:
+        """The person who owns the ticket."""
+        owner = self.ticket.owner
+        return None if owner is None or UserRef.parse(owner.id).platform == API else owner
 
     def first_line(self) -> list[Part]:
         """Mentions the person on call first for the first step; empty if that is nobody."""
@@ -94,7 +125,7 @@ class MessageFactory:
 
         Only people who get a mention, a page or a direct message in the same transaction.
         """
-        owner, responsible = self.ticket.owner, ""
+        owner, responsible = self._owner, ""
         if self.responsible():
             responsible = owner.name if owner else "the on-call agent"
         elif owner is None and self._pages_somebody():

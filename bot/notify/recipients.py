@@ -22,7 +22,7 @@ from bot.notify import (
     silence_texts,
     texts,
 )
-from bot.notify.message_factory import MessageFactory, card_key
+from bot.notify.message_factory import MessageFactory, card_key, reports
 from bot.notify.tam import direct_messages
 from bot.notify.waiting import closing_texts, resolutions
 from bot.ports import Card, Message, Priority
@@ -116,6 +116,8 @@ def messages_of(
         if not isinstance(event, Opened):
             messages += direct_messages.messages(of_event.factory, event)
             messages += direct_messages.retired(of_event.factory, event)
+    for seq, event in enumerate(events, start=known + 1):
+        messages += reports(ticket, seq, event, directory)
     silent = all(isinstance(event, PageAccepted | Notified | CourtesyTold) for event in events)
     if not silent and not isinstance(events[0], Opened):
         delay = CONVERSATION_DELAY if all(map(_is_conversation, events)) else timedelta(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
@@ -14,9 +14,7 @@ from structlog.contextvars import bound_contextvars
 
 from bot import telemetry
 from bot.clock import WakeSignal
-from bot.desk import channels, ticket_board, unticketed
 from bot.desk.desk import Desk
-from bot.desk.intake import conversation
 from bot.model.address import MessageRef, Place
 from bot.model.views import Audience, SharedFile, View
 from bot.ports import (
@@ -37,7 +35,8 @@ from bot.ports import (
     StoreUnavailable,
     TemporaryFailure,
 )
-from bot.runtime import accepted_pages, monitor, pager_test, posted_cards
+from bot.runtime import accepted_pages
+from bot.runtime.message_kinds import kind_of
 
 log = structlog.get_logger(__name__)
 
@@ -433,66 +432,3 @@ class LaneBackoff:
         """The lanes that are backing off, and until when. Setting the clock back ends a backoff."""
         now = self.clock.now()
         return {lane: until for lane, until in self._until.items() if now < until <= now + LONGEST_BACKOFF}
-
-
-async def _nothing(*_: object) -> None: ...
-
-
-async def _render(desk: Desk, message: Message) -> View | None:
-    return await desk.render(message)
-
-
-@dataclass(frozen=True, slots=True)
-class MessageKind:
-    """What a kind of message needs besides delivery. The defaults apply to a ticket's messages."""
-
-    draw: Callable[[Desk, Message], Awaitable[View | None]] = _render
-    """What it shows now; None if nothing, and then it is removed or not posted at all."""
-    on_sent: Callable[[Desk, Outgoing, View | None, datetime], Awaitable[None]] = _nothing
-    """Called with the view after the platform has accepted a message and that is stored."""
-    on_refused: Callable[[Desk, Message, str], Awaitable[None]] = _nothing
-    """Called when the platform rejects a message for good, before that is stored; so maybe twice."""
-    for_triage: bool = False
-    """Whether one to triage is still retried, until its life is over, if the platform rejects it for good."""
-    life: timedelta | None = None
-    """How long to try to deliver it; None: forever."""
-    retried_later: bool = False
-    """Whether the desk posts another one later if one is rejected; that is logged as a warning."""
-    repost_if_gone: bool = True
-    """Whether to post an edit as a new message if the old one is gone."""
-
-    def is_expired(self, outgoing: Outgoing, now: datetime) -> bool:
-        """Whether its life is over. `now` is real time."""
-        decided_at = outgoing.decided_at
-        return self.life is not None and decided_at is not None and now - decided_at >= self.life
-
-    def must_arrive(self, desk: Desk, outgoing: Outgoing, now: datetime) -> bool:
-        """Whether to retry it although the platform rejected it for good. `now` is real time."""
-        to = outgoing.message.to
-        wanted = self.for_triage and isinstance(to, Place) and desk.directory.is_triage(to)
-        return wanted and not self.is_expired(outgoing, now)
-
-
-TICKET_MESSAGE = MessageKind(on_sent=posted_cards.on_sent)
-MESSAGE_KINDS = {
-    monitor.TOPIC: MessageKind(for_triage=True, life=monitor.ALARM_LIFE),
-    pager_test.TOPIC: MessageKind(on_sent=pager_test.record_arrival, for_triage=True, life=pager_test.DAY),
-    conversation.TOPIC: MessageKind(on_refused=conversation.on_refused, repost_if_gone=False),
-    channels.NOTICES: MessageKind(for_triage=True),
-    channels.HELP_MESSAGES: MessageKind(
-        channels.draw_help, on_refused=channels.on_refused, retried_later=True
-    ),
-    ticket_board.BOARDS: MessageKind(
-        ticket_board.draw, on_refused=ticket_board.on_refused, retried_later=True
-    ),
-    unticketed.UNTICKETED: MessageKind(
-        unticketed.draw, on_refused=unticketed.on_refused, retried_later=True, repost_if_gone=False
-    ),
-}
-
-
-def kind_of(message: Message) -> MessageKind:
-    """The kind of a message. Messages of tickets all have one kind; the desk undoes their effects."""
-    return (
-        TICKET_MESSAGE if message.ticket else MESSAGE_KINDS.get(message.key.partition("/")[0], TICKET_MESSAGE)
-    )

@@ -27,7 +27,7 @@ REPORTS = ["report", "export", "audit"]
 COMMANDS = {
     "Have a look": ["demo", "console"],
     "Policies": ["check", "explain", "questions", "simulate"],
-    "Operate": ["oncall", *REPORTS, "init", "serve", "doctor", "migrate", "teams-package"],
+    "Operate": ["oncall", *REPORTS, "init", "serve", "doctor", "migrate", "teams-package", "token"],
 }
 
 # Help -----------------------------------------------------------------------------------------------

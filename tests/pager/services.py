@@ -18,10 +18,13 @@ from aiohttp import web
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from standardwebhooks.webhooks import Webhook
 
-from bot import __main__ as root
+from adapters.pager.adapter import OneWay
+from adapters.pager.one_way import one_way
+from adapters.web.signatures import standard_webhook
 from bot.clock import real_now
 from bot.config.settings import DeskSettings
 from bot.ports import ChatPlatform
+from tests.memory_store import MemoryStore
 
 Json = dict[str, Any]
 ROUTING_KEY, PD_SECRET = "R0UTING-KEY-0123456789", "secret-of-the-subscription"
@@ -135,10 +138,15 @@ async def running() -> AsyncIterator[Services]:
         await runner.cleanup()
 
 
+def services_of(settings: DeskSettings) -> list[OneWay]:
+    """The services of a desk's file, as `frontline serve` has them."""
+    return list(one_way(settings, MemoryStore(), lambda secret: standard_webhook(secret).sign))
+
+
 @asynccontextmanager
 async def connected(settings: DeskSettings) -> AsyncIterator[dict[str, ChatPlatform]]:
     """The phones and pagers of a desk's file, as `frontline serve` connects them."""
-    platforms = list(root._one_way(settings))
+    platforms = services_of(settings)
     for platform in platforms:
         await platform.start()
     yield {platform.name: platform for platform in platforms}

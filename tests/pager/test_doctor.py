@@ -19,7 +19,7 @@ from bot.runtime.reachability import ways_to
 from demo.slack import FakeSlack, Person
 from tests.desk_file import SLACK, TEAMS, desk_file
 from tests.memory_store import MemoryStore
-from tests.pager.services import WEBHOOK_SECRET, Services, with_pages
+from tests.pager.services import WEBHOOK_SECRET, Services, services_of, with_pages
 from tests.process.desk_process import SECRET, TOKEN
 from tests.teams.fake_connector import OURS, FakeMicrosoft, Refusal
 
@@ -41,7 +41,7 @@ class Around:
         store, clock = MemoryStore(), WallClock()
         slack = Slack(TOKEN, SECRET, clock, api_url=self.slack.api_url)
         teams = Teams(OURS, clock, store, store.ticket_of, endpoints=self.microsoft.cloud)
-        return await root._page(person, self.settings, [slack, teams, *root._one_way(self.settings)])
+        return await root._page(person, self.settings, [slack, teams, *services_of(self.settings)])
 
     def on_teams(self) -> list[str]:
         sent = [call for call in self.microsoft.calls if call.path.endswith("/activities")]

@@ -24,7 +24,7 @@ from adapters.sql.migrate import downgrade, ensure_ready, migrate, revision, upg
 from adapters.sql.store import connect
 from adapters.sql.tables import TicketRow
 
-HEAD = "0009"
+HEAD = "0010"
 
 
 def schema(path: Path) -> list[str]:

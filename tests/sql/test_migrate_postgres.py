@@ -25,7 +25,7 @@ from tests.process.desk_process import frontline
 from tests.sql.outbox_steps import delivers, says
 from tests.sql.samples import ACME, NOON, message, opening, ref
 
-NEWEST = "0009"
+NEWEST = "0010"
 WORK = "procrastinate"
 
 TYPES = "SELECT typname FROM pg_type JOIN pg_namespace n ON n.oid = typnamespace WHERE nspname = 'public'"

@@ -18,7 +18,7 @@ from sla_core.events import Closed, Event, Reopened
 from tests.sql.outbox_steps import FullStore, delivers, in_queue, next_keys, says
 from tests.sql.samples import ACME, ANN, NOON, answered, at, change, message, opened, opening, ref, wrote
 
-HEAD, *EARLIER = ["0009", "0008", "0007", "0006", "0005", "0004", "0003", "0002", "0001"]
+HEAD, *EARLIER = ["0010", "0009", "0008", "0007", "0006", "0005", "0004", "0003", "0002", "0001"]
 
 TICKET = "INSERT INTO ticket (key, account, number, version, wake_at, opened_at) VALUES (?, ?, ?, ?, ?, ?)"
 EVENT = "INSERT INTO event (ticket, seq, at, kind, body) VALUES (?, ?, ?, ?, ?)"

@@ -20,8 +20,8 @@ from bot.cli.policy import trace
 from bot.cli.policy.explain import explanation
 from bot.cli.policy.oncall import ReadFeeds, fetch, rota_warnings
 from bot.cli.policy.reach import reach_warnings
-from bot.cli.policy.shared import UsageFault, local_at_both_ends, utc_text
-from bot.clock import real_now
+from bot.cli.policy.shared import UsageFault, local_at_both_ends
+from bot.clock import real_now, utc_text
 from bot.config.settings import DeskSettings, load_desk
 from sla_core.calendar import BusinessCalendar
 from sla_core.catalog.load import Fault, Faults, load, vendors

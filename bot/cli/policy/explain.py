@@ -23,8 +23,8 @@ from bot.cli.policy.shared import (
     parse_at,
     plan_of,
     severity_of,
-    utc_text,
 )
+from bot.clock import utc_text
 from bot.config.settings import DeskSettings, load_desk
 from sla_core.catalog.load import load
 from sla_core.catalog.schema import zone

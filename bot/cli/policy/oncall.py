@@ -16,8 +16,8 @@ from rich.table import Table
 
 from bot.cli.app import DONE, FAULT, print_faults, print_json
 from bot.cli.policy.reach import is_reachable, platform_names
-from bot.cli.policy.shared import UsageFault, desk_path, local_text, parse_at, utc_text
-from bot.clock import real_now
+from bot.cli.policy.shared import UsageFault, desk_path, local_text, parse_at
+from bot.clock import real_now, utc_text
 from bot.config.settings import DeskSettings, Person, load_desk
 from sla_core.calendar import Span
 from sla_core.oncall import ListRota, OnCall, Rota, Shift, gaps

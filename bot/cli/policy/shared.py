@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -64,11 +64,6 @@ def _out_of_years(text: str) -> UsageFault:
 
 def _unknown(policy: Policy, what: str, name: str, known: Iterable[str]) -> UsageFault:
     return UsageFault(f'{policy.vendor} has no {what} "{name}"; it has {", ".join(known)}')
-
-
-def utc_text(at: datetime) -> str:
-    """UTC in whole seconds, for scripts."""
-    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def local_text(at: datetime, zone: ZoneInfo, year: bool = True) -> str:

@@ -12,9 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from bot.cli.app import DONE, print_json
-from bot.cli.policy.shared import duration_text, local_at_both_ends, local_text, utc_text
+from bot.cli.policy.shared import duration_text, local_at_both_ends, local_text
 from bot.cli.policy.simulation import PAGE, Comparison, Histories, Simulation, SimulationRequest, simulate
-from bot.clock import real_now
+from bot.clock import real_now, utc_text
 from sla_core.outcome import Outcome, Page, Replay, Result
 from sla_core.policy import Metric
 

@@ -1,0 +1,124 @@
+"""Events to other programs, signed by Standard Webhooks, until one does not answer for too long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+import aiohttp
+import structlog
+from yarl import URL
+
+from adapters.pager.adapter import TIMEOUT
+from adapters.pager.pagers import Sign
+from bot.api.webhooks import FAILING, OFF, OFF_AFTER, switched_off
+from bot.clock import parse_instant
+from bot.model.address import MessageRef, Place, UserRef
+from bot.model.views import Notice
+from bot.ports import KeyValueStore, Message, PermanentFailure, TemporaryFailure, trace_id
+from bot.runtime.doctor import Finding, Health
+from bot.text import UTC_ZONE, plain_text
+
+log = structlog.get_logger(__name__)
+
+
+class WebhookStore(KeyValueStore, Protocol):
+    """Where it is kept which webhooks fail, and where messages to triage go."""
+
+    async def enqueue(self, messages: Sequence[Message]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookTarget:
+    """Where a webhook is reached, and how its requests are signed."""
+
+    url: str = field(repr=False)
+    sign: Sign = field(repr=False)
+
+
+class WebhookSender:
+    """Sends to webhooks by their names. A webhook that fails for OFF_AFTER is switched off."""
+
+    def __init__(
+        self,
+        targets: Mapping[str, WebhookTarget],
+        store: WebhookStore,
+        triages: Sequence[Place],
+        now: Callable[[], datetime],
+    ) -> None:
+        """`now` is real time."""
+        self._targets, self._store, self._triages, self._now = targets, store, triages, now
+        self._session: aiohttp.ClientSession | None = None
+
+    async def start(self) -> None:
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT), trust_env=True)
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def send(self, to: Place | UserRef, notice: Notice, key: str) -> MessageRef:
+        target = self._targets.get(to.id)
+        if target is None:
+            raise PermanentFailure("this webhook is no longer in the desk's file")
+        if await self._store.get(OFF, to.id):
+            raise PermanentFailure("this webhook is switched off")
+        try:
+            await self._post(target, event_id(key), plain_text(notice.text, UTC_ZONE))
+        except TemporaryFailure as failure:
+            await self._failed(to.id, str(failure))
+            raise
+        if await self._store.get(FAILING, to.id):
+            await self._store.delete(FAILING, to.id)
+        return MessageRef(Place(to.platform, to.id), key)
+
+    async def edit(self, message: MessageRef, notice: Notice) -> None:
+        """Does nothing: no event is edited."""
+
+    def examine(self) -> Iterator[Finding]:
+        for name in self._targets:
+            says = "is told of events; GET /api/v1/webhooks says whether it takes them"
+            yield Finding(Health.OK, f"webhook {name}", says)
+
+    async def _failed(self, name: str, why: str) -> None:
+        """Notes since when it fails. Raises PermanentFailure once that is too long ago."""
+        stored, now = await self._store.get(FAILING, name), self._now()
+        if stored is None:
+            await self._store.put(FAILING, name, now.isoformat())
+            return
+        since = parse_instant(stored)
+        if now - since < OFF_AFTER:
+            return
+        log.error("a webhook is switched off", webhook=name, since=stored, why=why)
+        await self._store.enqueue(switched_off(self._triages, name, since))
+        await self._store.put(OFF, name, now.isoformat())
+        raise PermanentFailure(f"this webhook is switched off: {why}")
+
+    async def _post(self, target: WebhookTarget, id_: str, body: str) -> None:
+        assert self._session is not None, "start was not called"
+        now = self._now()
+        headers = {
+            "Content-Type": "application/json",
+            "webhook-id": id_,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": target.sign(id_, now, body),
+        }
+        try:
+            # A redirect could lead the event elsewhere.
+            async with self._session.post(
+                URL(target.url), data=body.encode(), headers=headers, allow_redirects=False
+            ) as answer:
+                status = answer.status
+        except TimeoutError:
+            raise TemporaryFailure("the webhook does not answer in time", maybe_delivered=True) from None
+        except (aiohttp.ClientError, ValueError) as error:
+            raise TemporaryFailure(f"the webhook cannot be reached ({type(error).__name__})") from None
+        if not 200 <= status < 300:
+            raise TemporaryFailure(f"the webhook answers with status {status}")
+
+
+def event_id(key: str) -> str:
+    """The id of an event in a webhook, the same each time it is sent: consumers know by it what they had."""
+    return f"evt_{trace_id('/'.join(key.split('/')[:4]))}"
