@@ -75,8 +75,22 @@ class McpServer:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        async with self._sessions.run():
+        """Runs the sessions in a task of their own, because their task group would wrap the body's errors."""
+        ready, ends = asyncio.Event(), asyncio.Event()
+
+        async def run() -> None:
+            async with self._sessions.run():
+                ready.set()
+                await ends.wait()
+
+        sessions = asyncio.create_task(run())
+        sessions.add_done_callback(lambda _: ready.set())
+        await ready.wait()
+        try:
             yield
+        finally:
+            ends.set()
+            await sessions
 
     def routes(self) -> list[Route]:
         """Only POST: no session is kept, and nothing is streamed."""

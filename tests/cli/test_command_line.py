@@ -26,7 +26,7 @@ EXPLAIN = ("explain", *POLICY, "--severity", "S2", "--at", FRIDAY)
 REPORTS = ["report", "export", "audit"]
 COMMANDS = {
     "Have a look": ["demo", "console"],
-    "Policies": ["check", "explain", "questions", "simulate"],
+    "Policies": ["check", "explain", "questions", "simulate", "policy"],
     "Operate": ["oncall", *REPORTS, "init", "serve", "doctor", "migrate", "teams-package", "token"],
 }
 

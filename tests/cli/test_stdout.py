@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 import typer
 
 from bot.__main__ import command_line, main
@@ -32,9 +33,18 @@ SAMPLES: dict[str, tuple[str, ...]] = {
     "doctor": (),
     "migrate": (),
     "teams-package": ("--website", "https://vendor.example"),
+    "policy": ("schema",),
+    "token": ("list",),
+    "report": ("--from", "2026-01-01", "--to", "2026-02-01"),
+    "export": ("--from", "2026-01-01", "--to", "2026-02-01"),
+    "audit": (),
 }
 """One that prints, for each command."""
-SILENT = {"serve": "environment: SLACK_SIGNING_SECRET: "}
+_NO_DATABASE = "frontline.db: the database does not exist"
+SILENT = {
+    "serve": "environment: SLACK_SIGNING_SECRET: ",
+    **dict.fromkeys(("report", "export", "audit"), _NO_DATABASE),
+}
 """Those that print nothing, and how their one line on stderr begins here."""
 CREATE_DATABASE = {"serve", "migrate"}
 COMMANDS = sorted(typer.main.get_command(command_line()).commands)  # type: ignore[attr-defined]
@@ -56,9 +66,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     }
     for name, value in given.items():
         monkeypatch.setenv(name, value)
+    logs = structlog.get_config()
     with Path(os.devnull).open(encoding="utf-8") as stdin:
         monkeypatch.setattr("sys.stdin", stdin)
         yield tmp_path
+    structlog.configure(**logs)  # Commands log to the stderr of their test, which is closed by now.
 
 
 def prepared(command: str, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:

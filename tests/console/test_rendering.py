@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rich.console import Console as Terminal
 
 from adapters.console.rendering import buttons_of, card_changes, on_one_line, render
-from bot.model.views import Audience, Button, GetHelp, Notice, Quote, View
+from bot.model.views import Audience, Button, GetHelp, Mention, Notice, Quote, SharedFile, View
 from bot.text import clean
 from tests.console.conftest import BERLIN, render_plain
 from tests.platforms.views import card, views
@@ -45,7 +45,8 @@ words = st.lists(
 
 
 def every_view(words: str) -> tuple[View, ...]:
-    return (*views(BOB, words).values(), GetHelp(words, (Button("get_help", words, ""),)))
+    help_message = GetHelp(words, (Button("get_help", words, ""),))
+    return (*views(BOB, words).values(), help_message, SharedFile(words, "F1", Mention(BOB, "Bob")))
 
 
 def coloured(view: View) -> str:

@@ -139,7 +139,12 @@ async def test_external_members_press_but_have_no_command(desk: Desk) -> None:
 
     info = (await desk.bot.client.users_info(user=ann.id))["user"]
     assert "real_name" not in info
-    assert info["profile"] == {"real_name": "Ann Acme", "display_name": "ann", "team": "T0ACME"}
+    assert info["profile"] == {
+        "real_name": "Ann Acme",
+        "display_name": "ann",
+        "team": "T0ACME",
+        "image_72": "https://avatars.example/U0ANN-72.png",
+    }
     assert info["is_stranger"] is False
     await slack.say(ann, desk.acme, f"{slack.mention} hello")
     assert desk.bot.events("message")[-1]["team_id"] == "T0ACME"

@@ -106,7 +106,7 @@ class Simulation:
         await time_passes(HOUR.total_seconds())
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)
-        assert self.faults == []
+        assert not self.faults, self.faults
         histories = await Invariants(self.desk, self.store, self.chat, self.outages).is_well(
             self.size.tickets
         )

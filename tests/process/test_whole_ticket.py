@@ -48,7 +48,7 @@ async def test_from_the_command_to_the_resolution(site: LiveSite) -> None:
     assert slack.buttons(card) == ["Why?", "Add details", "Escalate", "Close"]
     assert "Since nine" in site.text(work)
     buttons = ["Acknowledge", "Reply", "Update", "Resolve", "Escalate"]
-    assert slack.buttons(work) == [*buttons, "Take it", "Change severity", "Why?"]
+    assert slack.buttons(work) == [*buttons, "Take it", "Assign", "Change severity", "Why?"]
 
     # Acknowledge stops no clock; the warning and the breach come, each where it belongs.
     await slack.press(bob, work, "Acknowledge")

@@ -62,14 +62,12 @@ Stored tickets are those of the database at DATABASE_URL, with their holds, chan
 Each is replayed under the version of the policy that was in force when it was opened.
 """
 
-Vendor = Annotated[
-    str,
-    typer.Option(metavar="V", help="A pack (commerceup, m3ter, monetate, monta) or your own folder."),
-]
+_VENDOR = "A pack (commerceup, m3ter, monetate, monta) or your own folder."
+Vendor = Annotated[str, typer.Option(metavar="V", help=_VENDOR)]
 PlanName = Annotated[str, typer.Option(metavar="P", help="A plan of the policy, or its former name.")]
 VendorOrAccount = Annotated[
     str | None,
-    typer.Option("--vendor", metavar="V", help="A pack, or your own folder."),
+    typer.Option("--vendor", metavar="V", help=_VENDOR),
 ]
 PlanOrAccount = Annotated[
     str | None, typer.Option("--plan", metavar="P", help="A plan of the policy, or its former name.")

@@ -234,9 +234,9 @@ async def test_files_come_with_their_addresses(workspace: Workspace) -> None:
     assert "files" not in sent.values
     place = f"https://vendor.slack.com/files/{workspace.bob.id}"
     assert sent.files == (
-        File("bill.png", f"{place}/F000000001/bill.png"),
-        File("log.txt", f"{place}/F000000002/log.txt"),
-        File("x", ""),
+        File("bill.png", f"{place}/F000000001/bill.png", "F000000001"),
+        File("log.txt", f"{place}/F000000002/log.txt", "F000000002"),
+        File("x", "", "F9"),
     )
 
 
