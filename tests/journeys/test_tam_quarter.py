@@ -9,7 +9,7 @@ import heapq
 import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -192,6 +192,15 @@ def is_quiet(at: datetime) -> bool:
     return hour >= QUIET_FROM or hour < QUIET_TO
 
 
+def after_quiet(at: datetime) -> datetime:
+    """The end of the quiet hours in which an instant lies; the instant itself if it lies in none."""
+    if not is_quiet(at):
+        return at
+    local = at.astimezone(BERLIN)
+    day = local.date() + timedelta(days=local.hour >= QUIET_FROM)
+    return datetime.combine(day, time(QUIET_TO), BERLIN).astimezone(UTC)
+
+
 def severity_at(key: str, history: Sequence[Event], at: datetime) -> str:
     return fold(key, [event for event in history if event.at <= at]).severity
 
@@ -208,8 +217,9 @@ def why_needless(message: Direct, history: Sequence[Event], earlier: Sequence[Di
     own = (Alerted, Acknowledged, Taken, Answered)
     if "Nobody has answered this for half an hour." in text:
         acts = [event for event in past if isinstance(event, own) and event.by.name == "Dana"]
-        if not before or message.at - before[-1].at != HALF_HOUR:
-            return "it came again, but not after half an hour"
+        due = before[-1].at + HALF_HOUR if before else None
+        if due is None or message.at not in (due, after_quiet(due)):
+            return "it came again, but not after half an hour, or when her quiet hours ended"
         if acts and acts[-1].at >= before[-1].at:
             return "it came again although she had answered"
     if text.startswith("Warning"):

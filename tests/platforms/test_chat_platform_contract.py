@@ -142,9 +142,8 @@ async def test_the_agents_card_ends_with_its_history(workplace: Workplace) -> No
     displayed = workplace.displayed(
         await workplace.ours.post(workplace.channel, views.card(Audience.AGENTS), None)
     )
-    assert displayed.text.index("History (3 earlier; history ACME-7 shows all)") < displayed.text.index(
-        "Bob replied"
-    )
+    title = "History (3 earlier; history ACME-7 shows all)"
+    assert displayed.text.index(title) < displayed.text.index("Bob replied")
     displayed = workplace.displayed(
         await workplace.ours.post(workplace.channel, views.card(Audience.CUSTOMER), None)
     )
