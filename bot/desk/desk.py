@@ -287,25 +287,23 @@ class Desk:
                     else decided
                 )
             events = (*fell_due, *decided)
-            change = self._change_of(after(ticket, events), events, now)
+            change = self._change_of(after(ticket, events), events, now, ticket)
             try:
                 kept = await self.store.append(envelope, change)
             except Conflict:
                 ticket = key
                 continue
             if isinstance(kept, Appended):
-                self.count(change, ticket.history)
+                self.count(change, ticket)
             return Done(duplicate=isinstance(kept, Duplicate))
         raise Conflict(f"{key} is changing too quickly; please try again")
 
-    def count(self, change: Change, before: Sequence[Event]) -> None:
-        """Counts what a stored change settled on a ticket that had the events `before`."""
+    def count(self, change: Change, before: Ticket) -> None:
+        """Counts what a stored change settled on a ticket that was `before`."""
         if self.metrics is None or not change.events:
             return
-        history = (*before, *change.events)
         try:
-            policy = self.policy_of(fold(change.ticket, history[:1]))
-            self.metrics.count(change.ticket, history, len(change.events), policy)
+            self.metrics.count(before, change.events, self.policy_of(before))
         except Exception:  # the act is stored, so its answer must not fail
             log.exception("could not count what a change settled", ticket=change.ticket)
 
@@ -314,15 +312,20 @@ class Desk:
         ticket = fold(key, history)
         now = max(self.clock.now(), history[-1].at)
         events = evaluate(ticket, self.policy_of(ticket), now, self.duty).events
-        return self._change_of(after(ticket, events), events, now)
+        return self._change_of(after(ticket, events), events, now, ticket)
 
-    def _change_of(self, ticket: Ticket, events: Sequence[Event], now: datetime) -> Change:
-        """The change for the ticket's last events, with the messages that they cause."""
+    def _change_of(
+        self, ticket: Ticket, events: Sequence[Event], now: datetime, before: Ticket | None = None
+    ) -> Change:
+        """The change for the ticket's last events, with the messages that they cause.
+
+        `before` is the ticket without them; None if they are all of its events.
+        """
         policy = self.policy_of(ticket)
         more = evaluate(ticket, policy, now, self.duty)
         ticket = after(ticket, more.events)
         events = (*events, *more.events)
-        messages = recipients.messages_of(ticket, events, policy, self.directory)
+        messages = recipients.messages_of(ticket, events, policy, self.directory, before)
         if all(isinstance(event, Notified) for event in events):
             # A direct message changes nothing on a card, but a bound may have changed at the same instant.
             stamp = f"{now:%Y%m%dT%H%M%S.%f}"

@@ -18,7 +18,7 @@ from bot.ports import EventReport, Message, Priority
 from sla_core.events import Attachment, Escalated, Event, Who
 from sla_core.policy import Policy
 from sla_core.promise import Tone
-from sla_core.ticket import Ticket, fold
+from sla_core.ticket import Ticket, after, fold
 
 
 def card_key(ticket: str, audience: Audience) -> str:
@@ -59,11 +59,28 @@ class MessageFactory:
     seq: int
     policy: Policy
     directory: Directory
+    previous: Ticket | None = None
+    """The ticket right before the event, if it is known; see `before`."""
+
+    def at_event(self, then: Ticket, seq: int) -> MessageFactory:
+        """The same for another event; `then` is the ticket right after that one."""
+        return replace(self, ticket=then, seq=seq, previous=None)
 
     @cached_property
     def before(self) -> Ticket:
         """The ticket right before the event, which must not be its Opened event."""
-        return fold(self.ticket.key, self.ticket.history[: self.seq - 1])
+        return self.previous or fold(self.ticket.key, self.ticket.history[: self.seq - 1])
+
+    @cached_property
+    def earlier(self) -> tuple[tuple[int, Ticket, Event], ...]:
+        """The events before this one, with their numbers and the ticket after each."""
+        history = self.ticket.history
+        then = fold(self.ticket.key, history[:1])
+        found = [(1, then, history[0])]
+        for seq, event in enumerate(history[1 : self.seq - 1], start=2):
+            then = after(then, [event])
+            found.append((seq, then, event))
+        return tuple(found)
 
     @property
     def at(self) -> datetime:

@@ -33,7 +33,7 @@ from sla_core.events import (
 from sla_core.paging import ESCALATED, HANDOVER, NO_STEP, chains, next_step, tries_so_far
 from sla_core.policy import Policy
 from sla_core.promise import Tone
-from sla_core.ticket import Ticket, after, fold
+from sla_core.ticket import Ticket, fold
 
 APPRISE, PAGER = "apprise", "pager"
 """The platforms of `page` addresses and of pagers."""
@@ -235,13 +235,13 @@ def retired(factory: MessageFactory, event: Event) -> Iterator[Message]:
     ):
         return
     ended = _last_end(factory)
-    for seq, then, page in _so_far(factory):
+    for seq, then, page in factory.earlier:
         if seq <= ended or not isinstance(page, Paged):
             continue
         person = factory.directory.settings.people.get(page.person or "")
         if person is None or (isinstance(event, Alerted) and delegates and event.person != person.id):
             continue
-        past = replace(factory, ticket=then, seq=seq)
+        past = factory.at_event(then, seq)
         yield from (_ended(factory, event, message, Tone.CALM) for message in _direct(past, page, person))
         if not (delegates or isinstance(event, Resolved | Closed)):
             incidents = _to_pagers(past, page, person)
@@ -251,13 +251,13 @@ def retired(factory: MessageFactory, event: Event) -> Iterator[Message]:
 def _resolved(factory: MessageFactory, event: Resolved | Closed) -> Iterator[Message]:
     """Edits that end the incidents of pagers, those since the ticket was last resolved or closed."""
     ended: list[Message] = []
-    for seq, then, earlier in _so_far(factory):
+    for seq, then, earlier in factory.earlier:
         if isinstance(earlier, Resolved | Closed):
             ended = []
         if isinstance(earlier, Paged) and (
             person := factory.directory.settings.people.get(earlier.person or "")
         ):
-            ended += _to_pagers(replace(factory, ticket=then, seq=seq), earlier, person)
+            ended += _to_pagers(factory.at_event(then, seq), earlier, person)
     yield from (_ended(factory, event, message, Tone.DONE) for message in ended)
 
 
@@ -274,15 +274,6 @@ def _ended(factory: MessageFactory, event: Event, page: Message, tone: Tone) -> 
     )
 
 
-def _so_far(factory: MessageFactory) -> Iterator[tuple[int, Ticket, Event]]:
-    """The events before this one, with their numbers and the ticket after each."""
-    history = factory.ticket.history
-    then = fold(factory.ticket.key, history[:1])
-    for seq, event in enumerate(history[: factory.seq - 1], start=1):
-        then = after(then, [event]) if seq > 1 else then
-        yield seq, then, event
-
-
 def _last_end(factory: MessageFactory) -> int:
     """The number of the last event that ended all pages until then; 0 if there is none.
 
@@ -290,7 +281,7 @@ def _last_end(factory: MessageFactory) -> int:
     """
     ends = (
         seq
-        for seq, then, event in _so_far(factory)
+        for seq, then, event in factory.earlier
         if isinstance(event, _MAY_END_PAGES) and not chains(then, factory.policy)
     )
     return max(ends, default=0)

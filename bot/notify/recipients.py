@@ -69,7 +69,7 @@ from sla_core.events import (
 )
 from sla_core.policy import Policy
 from sla_core.promise import Tone
-from sla_core.ticket import Ticket, fold
+from sla_core.ticket import Ticket, after, fold
 
 CONVERSATION_DELAY = timedelta(seconds=5)
 """How long card edits wait for further messages of a conversation, so that one edit covers them all."""
@@ -97,16 +97,30 @@ def card_updates(
 
 
 def messages_of(
-    ticket: Ticket, events: Sequence[Event], policy: Policy, directory: Directory
+    ticket: Ticket,
+    events: Sequence[Event],
+    policy: Policy,
+    directory: Directory,
+    before: Ticket | None = None,
 ) -> list[Message]:
-    """`events` are already the end of the ticket's history. Returns their messages and the card edits."""
+    """`events` are already the end of the ticket's history. Returns their messages and the card edits.
+
+    `before` is the ticket without them; None if it is not at hand, or if they are all of its events.
+    """
     messages: list[Message] = []
     known = len(ticket.history) - len(events)
+    if before is None and known:
+        before = fold(ticket.key, ticket.history[:known])
+    then = before
     for seq, event in enumerate(events, start=known + 1):
+        previous = then
+        if seq == len(ticket.history):
+            then = ticket
+        else:
+            then = after(previous, [event]) if previous else fold(ticket.key, ticket.history[:seq])
         if isinstance(event, Breached) and is_told_later(ticket.history, seq):
             continue
-        then = ticket if seq == len(ticket.history) else fold(ticket.key, ticket.history[:seq])
-        of_event = _EventMessages(MessageFactory(then, seq, policy, directory))
+        of_event = _EventMessages(MessageFactory(then, seq, policy, directory, previous))
         messages += [
             *of_event.messages(event),
             *of_event.call_cancelled(event),

@@ -60,7 +60,7 @@ def not_delivered(factory: MessageFactory, event: Undelivered) -> Iterator[Messa
 def _in_triage(factory: MessageFactory, seq: int) -> Message:
     """The draft of event `seq`, with a mention of the agent who is to write next."""
     history = factory.ticket.history
-    event, then = history[seq - 1], replace(factory, ticket=fold(factory.ticket.key, history[:seq]), seq=seq)
+    event, then = history[seq - 1], factory.at_event(fold(factory.ticket.key, history[:seq]), seq)
     assert isinstance(event, Warned)
     text = (*_offer(then, event), *factory.responsible())
     message = factory.to_triage(text, Tone.WARN, Priority.BREACH, "draft")
@@ -135,7 +135,7 @@ def _sent(factory: MessageFactory, seq: int) -> Iterator[Message]:
     history = factory.ticket.history[: factory.seq - 1]
     for number in range(seq, len(history) + 1):
         event = history[number - 1]
-        then = replace(factory, ticket=fold(factory.ticket.key, history[:number]), seq=number)
+        then = factory.at_event(fold(factory.ticket.key, history[:number]), number)
         if number == seq and isinstance(event, Warned):
             yield from drafted(then, event)
         elif isinstance(event, Undelivered):

@@ -29,7 +29,8 @@ from sla_core.events import (
 from sla_core.outcome import Result
 from sla_core.policy import Policy
 from sla_core.report.record import PromiseRecord, record
-from sla_core.ticket import Ticket, fold
+from sla_core.ticket import Ticket
+from sla_core.ticket import after as ticket_after
 
 _ANSWERS = (Answered, Resolved, SeverityChanged)
 """The events that can meet a promise; a downgrade by a workaround does."""
@@ -77,12 +78,11 @@ class PromiseMetrics:
             registry=self.registry,
         )
 
-    def count(self, key: str, history: Sequence[Event], new: int, policy: Policy) -> None:
-        """Counts what the last `new` events of a ticket's history settled."""
-        events = history[-new:] if new else ()
+    def count(self, before: Ticket, events: Sequence[Event], policy: Policy) -> None:
+        """Counts what further events settled on a ticket."""
         if not any(isinstance(event, _COUNTED) for event in events):
             return
-        after, before = fold(key, history), fold(key, history[:-new]) if new < len(history) else None
+        after = ticket_after(before, events)
         more = {"account": after.opened.account} if self.by_account else {}
         for event in events:
             if isinstance(event, Breached):
@@ -91,8 +91,6 @@ class PromiseMetrics:
                 self.promises.labels(**labels, **more).inc()
             elif isinstance(event, Paged) and event.person is not None:
                 self.pages.labels(severity=after.severity, **more).inc()
-        if before is None:
-            return
         if any(isinstance(event, _ANSWERS) for event in events):
             self._count_answers(before, after, policy, more)
         if after.in_hand_since is not None and after.in_hand_since != before.in_hand_since:

@@ -13,6 +13,7 @@ from bot.clock import WakeSignal, WallClock
 from bot.desk.desk import Desk
 from bot.ports import Change, Timer, TimerResult
 from sla_core.events import Event
+from sla_core.ticket import fold
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +57,9 @@ async def wake_due_tickets(
         failed += [key for key in claimed if key not in decided]
         passed_over.update(failed)
         for key in decided.keys() & {*claimed}:
-            desk.count(*decided[key])
+            change, history = decided[key]
+            if desk.metrics is not None:
+                desk.count(change, fold(key, history))
         decided.clear()
         on_progress()
     on_progress()

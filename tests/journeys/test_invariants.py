@@ -95,8 +95,10 @@ def swallows_replies(patch: pytest.MonkeyPatch) -> None:
 def leaves_cards_alone(patch: pytest.MonkeyPatch) -> None:
     decided = Desk._change_of
 
-    def undrawn(self: Desk, after: Ticket, events: Sequence[Event], now: datetime) -> Change:
-        change = decided(self, after, events, now)
+    def undrawn(
+        self: Desk, after: Ticket, events: Sequence[Event], now: datetime, before: Ticket | None = None
+    ) -> Change:
+        change = decided(self, after, events, now, before)
         said = tuple(message for message in change.messages if message.edits is None)
         return replace(change, messages=said)
 
@@ -106,8 +108,10 @@ def leaves_cards_alone(patch: pytest.MonkeyPatch) -> None:
 def wakes_whenever(patch: pytest.MonkeyPatch) -> None:
     decided = Desk._change_of
 
-    def late(self: Desk, after: Ticket, events: Sequence[Event], now: datetime) -> Change:
-        change = decided(self, after, events, now)
+    def late(
+        self: Desk, after: Ticket, events: Sequence[Event], now: datetime, before: Ticket | None = None
+    ) -> Change:
+        change = decided(self, after, events, now, before)
         return replace(change, wake_at=change.wake_at and change.wake_at + timedelta(seconds=2))
 
     patch.setattr(Desk, "_change_of", late)

@@ -202,7 +202,7 @@ def _asked_before(factory: MessageFactory, about: Event) -> str:
 def _edited(factory: MessageFactory, seq: int, person: str) -> Message:
     """A message as it reads after the factory's event."""
     history = factory.ticket.history
-    then = replace(factory, ticket=fold(factory.ticket.key, history[:seq]), seq=seq)
+    then = factory.at_event(fold(factory.ticket.key, history[:seq]), seq)
     sent = _drawn(then, history[seq - 1], person)
     assert isinstance(sent.content, Notice)
     end: list[Part] = []

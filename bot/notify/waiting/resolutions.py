@@ -33,7 +33,7 @@ def redrawn(factory: MessageFactory) -> Iterator[Message]:
     event = history[found[-1] - 1] if found else None
     if not isinstance(event, Resolved) or not event.follow_up:
         return
-    then = replace(factory, ticket=fold(factory.ticket.key, history[: found[-1]]), seq=found[-1])
+    then = factory.at_event(fold(factory.ticket.key, history[: found[-1]]), found[-1])
     rated = factory.ticket if factory.ticket.state is not State.OPEN else factory.before
     can_rate = factory.ticket.state is State.RESOLVED
     in_words = closing_texts.rating_in_words if can_rate else closing_texts.final_rating
