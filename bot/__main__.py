@@ -371,6 +371,7 @@ async def _desk(
     from adapters.sql.engines.engine import DatabaseFault
     from adapters.web.api import ApiAccess, api_routes
     from adapters.web.hooks import hook_routes
+    from adapters.web.mcp_route import McpRoute
     from bot.clock import SteadyClock
     from bot.config.directory import Directory
     from bot.desk import channels
@@ -396,10 +397,7 @@ async def _desk(
         access = ApiAccess(store)
         routes += [*hook_routes(settings, dispatch(desk), clock), *api_routes(desk, store, access)]
         if find_spec("mcp") is not None:
-            from adapters.web.mcp_server import McpServer
-
-            mcp = McpServer(desk, store, access)
-            await open_ones.enter_async_context(mcp.running())
+            mcp = await open_ones.enter_async_context(McpRoute(desk, store, access))
             routes += mcp.routes()
         await channels.load_renames(desk, store)
         for line in await desk.directory.refresh(desk.platforms):

@@ -20,7 +20,7 @@ from mcp.shared._httpx_utils import create_mcp_http_client
 
 from adapters.web import WebServer
 from adapters.web.api import ApiAccess
-from adapters.web.mcp_server import PATH, McpServer
+from adapters.web.mcp_route import PATH, McpRoute
 from bot.model.api_token import Scope
 from bot.model.views import Audience
 from tests.harness import ALICE, S1, S2, SILVER
@@ -31,8 +31,7 @@ from tests.web.api_desk import ApiDesk, api_desk
 @asynccontextmanager
 async def assistant(api: ApiDesk, token: str) -> AsyncIterator[Client]:
     """A client of the SDK on the desk's `/mcp`."""
-    mcp = McpServer(api.desk.desk, api.store, ApiAccess(api.store, api.monotonic))
-    async with mcp.running():
+    async with McpRoute(api.desk.desk, api.store, ApiAccess(api.store, api.monotonic)) as mcp:
         server = WebServer("127.0.0.1", 0, mcp.routes(), ready)
         await server.start()
         try:
