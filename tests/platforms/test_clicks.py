@@ -74,10 +74,6 @@ class Mouse:
         assert address(to) in str(blocks)
         self._counts()
 
-    def opens_thread(self, of: Message) -> list[Message]:
-        self._counts()
-        return self.on.slack.thread(of)
-
 
 @dataclass
 class Day:
@@ -135,8 +131,7 @@ async def a_day(day: Day) -> None:
 
     await story.writes("Alice", "Only the bills of May")
     bob = day.mouse("Bob")
-    thread = bob.opens_thread(day.card())
-    assert "Only the bills of May" in on.slack.text_of(thread[-1])
+    assert "Only the bills of May" in on.slack.text_of(day.card())
     await day.done("read the customer's last words", bob)
 
     bob = day.mouse("Bob")
