@@ -54,7 +54,7 @@ async def read_workspace(token: str, url: str) -> Workspace:
         [Group(str(each["id"]), str(each.get("handle") or each["id"])) for each in groups],
         every_channel and every_member,
         no_groups=no_groups,
-        lacking=api.lacking,
+        lacking=None if api.scopes is None else api.lacking,
     )
 
 

@@ -257,6 +257,8 @@ class _Lookup:
 
 
 def _scopes(workspace: Workspace) -> str:
+    if workspace.lacking is None:
+        return ""
     if not workspace.lacking:
         return ", with the scopes it needs"
     lacking = ", ".join(workspace.lacking)
