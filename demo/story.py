@@ -79,7 +79,7 @@ class Story:
 
     async def _counts_down(self) -> None:
         """Shows three wordings of the same card as its countdown runs."""
-        self._scene("Nobody answers. Time passes; the card in #acme says only what stays true")
+        self._scene("Bob acknowledges, and nobody answers; the card in #acme says only what stays true")
         for moment in range(1, 4):
             before = self._promises()
             self.show(f"    {self._simulated_time()}   {' · '.join(before)}")

@@ -53,9 +53,11 @@ async def examine(workspaces: Workspaces, settings: DeskSettings) -> AsyncIterat
 
 def _installed(workspace: Workspace) -> Iterator[Finding]:
     """Whether the token has all scopes, and what those give that it lacks."""
-    identity, granted = workspace.identity, workspace.api.scopes
+    identity, lacking = workspace.identity, workspace.api.lacking
     where = f"{identity.name} is installed in {identity.team}"
-    lacking = [] if granted is None else [scope for scope in OPTIONAL_SCOPES if scope not in granted]
+    if workspace.api.scopes is None:
+        yield Finding(Health.OK, "slack", f"{where}; it does not say with which scopes")
+        return
     yield Finding(Health.OK, "slack", f"{where}, with all {'required ' if lacking else ''}scopes")
     for scope in lacking:
         gives = OPTIONAL_SCOPES[scope]

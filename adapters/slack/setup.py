@@ -16,6 +16,8 @@ PAGE, MOST_PAGES = 500, 20
 """Slack cuts longer pages. A workspace with more people than this is offered in part."""
 LONGEST_WAIT = 30.0
 """Seconds that one answer may ask us to wait."""
+WITHOUT_GROUPS = frozenset({"paid_teams_only", "plan_upgrade_required", "unknown_method"})
+"""Refusals of a workspace that has no user groups, whatever the app may read."""
 
 _APP_TOKEN = (
     "make one with the scope connections:write in your Slack app, Basic Information, App-Level Tokens"
@@ -40,7 +42,7 @@ async def read_workspace(token: str, url: str) -> Workspace:
         types = {"types": "public_channel,private_channel", "exclude_archived": "true"}
         channels, every_channel = await _pages(api, "conversations.list", "channels", types)
         members, every_member = await _pages(api, "users.list", "members", {})
-        groups, _ = await _pages(api, "usergroups.list", "usergroups", {})
+        groups, no_groups = await _groups(api)
         team = (await _called(api, "auth.test", {})).get("team")
     finally:
         await api.close()
@@ -51,6 +53,8 @@ async def read_workspace(token: str, url: str) -> Workspace:
         [_member(each) for each in members if _is_colleague(each)],
         [Group(str(each["id"]), str(each.get("handle") or each["id"])) for each in groups],
         every_channel and every_member,
+        no_groups=no_groups,
+        lacking=None if api.scopes is None else api.lacking,
     )
 
 
@@ -113,6 +117,17 @@ async def _pages(
     return found, False
 
 
+async def _groups(api: WebApi) -> tuple[list[Mapping[str, Any]], str]:
+    """The user groups, and why there are none to see: some plans, and a local Slack, have none at all."""
+    try:
+        return (await _pages(api, "usergroups.list", "usergroups", {}))[0], ""
+    except SlackFault as fault:
+        refusal = fault.__cause__
+        if isinstance(refusal, SlackApiError) and refusal.error in WITHOUT_GROUPS:
+            return [], refusal.error
+        raise
+
+
 async def _called(api: WebApi, method: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     waited = 0.0
     while True:
@@ -122,7 +137,7 @@ async def _called(api: WebApi, method: str, arguments: Mapping[str, Any]) -> Map
             details = (
                 f"Slack refuses to list what the desk's file needs ({refusal}); compare the app's scopes"
             )
-            raise SlackFault(f"{details} with the manifest, install the app again") from None
+            raise SlackFault(f"{details} with the manifest, install the app again") from refusal
         except SlackUnavailable as unavailable:
             if unavailable.after is None or waited + unavailable.after > LONGEST_WAIT:
                 raise _unreachable(api, unavailable) from None

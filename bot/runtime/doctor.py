@@ -146,7 +146,7 @@ def _named(tickets: list[str]) -> str:
 
 async def without_database(why: str | None) -> AsyncIterator[Finding]:
     """Says why the database cannot be used, or that it does not exist: the doctor does not create it."""
-    says = "there is none yet; check DATABASE_URL, or make it with frontline migrate"
+    says = "there is none yet: frontline serve makes it; if you had one, check DATABASE_URL"
     yield Finding(Health.FAULT if why else Health.WARNING, "database", why or says)
 
 

@@ -133,7 +133,7 @@ def test_doctor_makes_no_database(frontline: Run, tmp_path: Path) -> None:
     secrets = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": "secret"}
     said = frontline("doctor", SLACK_API_URL="http://127.0.0.1:9/api/", **secrets)
     assert (said.code, said.err) == (1, "")
-    assert "look   database: there is none yet; check DATABASE_URL" in said.out
+    assert "look   database: there is none yet: frontline serve makes it; if you had one, check" in said.out
     assert "fault  slack: Slack cannot be reached" in said.out
     assert [path.name for path in tmp_path.iterdir()] == ["frontline.toml"]
 

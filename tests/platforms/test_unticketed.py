@@ -16,6 +16,7 @@ from tests.platforms.on_slack import OnSlack
 from tests.platforms.on_teams import OnTeams, card_in, filled_in
 from tests.platforms.story import KEY, S2, Story, open_story
 from tests.platforms.test_links import address, links
+from tests.platforms.test_other_apps import JIRA
 from tests.platforms.workplace import DisplayedMessage
 from tests.teams.activities import activity, invoke, mentioning
 
@@ -199,6 +200,43 @@ async def test_an_edit_does_not_count(channel: Channel) -> None:
     await channel.edits("Alice", id, "How do I export all?")
     await channel.desk.wait_for_timers(hours=1)
     assert channel.lines() == []
+
+
+async def test_joins_pins_edits_and_a_customers_app_start_no_line(channel: Channel) -> None:
+    """And nobody hears of them: nothing at all is posted."""
+    await channel.says("Bob", "Welcome")
+    said = len(channel.desk.store.outbox)
+    match channel.desk.customers:
+        case OnSlack() as on:
+            alice, place = on.people["Alice"].id, on.channel.id
+            for number, message in enumerate(
+                (
+                    {"subtype": "channel_join", "user": alice, "text": f"<@{alice}> has joined the channel"},
+                    {"subtype": "pinned_item", "user": alice, "text": "pinned a message"},
+                    {"subtype": "channel_topic", "user": alice, "text": "set the topic: bills"},
+                    {"subtype": "bot_message", "text": "BILL-7 is blocked", **JIRA},
+                    {"text": "BILL-8 is blocked", **JIRA},
+                )
+            ):
+                await on.slack.event(
+                    {"type": "message", "channel": place, "ts": f"1774020600.00{number}", **message}
+                )
+            await on.slack.settle()
+        case OnTeams() as on:
+            place, service = on.channel.id, on.microsoft.service
+            app = {"id": "28:jira", "name": "Acme Jira", "role": "bot"}
+            where = on.at("Alice", f"{place};messageid=71", "71")
+            await on.send(activity(service, text="BILL-7 is blocked", **{**where, "from": app}))
+            where = on.at("Alice", f"{place};messageid=72", "72")
+            await on.send(activity(service, "messageReaction", reactionsAdded=[{"type": "like"}], **where))
+            joined = [on.account_json("Alice")]
+            where = on.at("Alice", place, "73")
+            await on.send(activity(service, "conversationUpdate", membersAdded=joined, **where))
+        case _:
+            raise AssertionError
+    await channel.desk.wait_for_timers(hours=1)
+    assert channel.lines() == []
+    assert len(channel.desk.store.outbox) == said
 
 
 async def test_a_mention_is_answered_with_the_form(channel: Channel) -> None:

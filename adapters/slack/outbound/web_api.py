@@ -200,6 +200,11 @@ class WebApi:
             await self._session.close()
 
     @property
+    def lacking(self) -> list[str]:
+        """The optional scopes that the token was not granted; empty if Slack did not say what it was."""
+        return [] if self.scopes is None else [scope for scope in OPTIONAL_SCOPES if scope not in self.scopes]
+
+    @property
     def client(self) -> AsyncWebClient:
         """The SDK's client, for parts of the SDK that call Slack themselves."""
         assert self._client, "not open"

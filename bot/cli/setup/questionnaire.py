@@ -106,6 +106,8 @@ class Questionnaire:
         triage = lookup.channel("Triage channel")
         everybody = offered([*lookup.workspace.members, *lookup.workspace.groups])
         say(f"\nAgents are people and user groups; put commas between them. {everybody}")
+        if lookup.workspace.no_groups:
+            say(f"This workspace has no user groups ({lookup.workspace.no_groups}): name people.")
         agents = ask("Agents", lookup.agents, retry_same=True)
         rotas = self._rotas(policy, lookup, [agent for agent in agents if isinstance(agent, Member)])
 
@@ -125,7 +127,7 @@ class Questionnaire:
                 self._variable(name, self.slack.check_app_token)
             elif name == "SLACK_BOT_TOKEN":
                 workspace = self._variable(name, self.slack.read_workspace)
-                self.questions.terminal.say(f"  Connected to {workspace.team}, with all scopes.")
+                self.questions.terminal.say(f"  Connected to {workspace.team}{_scopes(workspace)}.")
             else:
                 self._variable(name, lambda _: None)
         if mode == OAUTH:
@@ -252,6 +254,15 @@ class _Lookup:
             if otherwise is None:
                 raise
             return otherwise
+
+
+def _scopes(workspace: Workspace) -> str:
+    if workspace.lacking is None:
+        return ""
+    if not workspace.lacking:
+        return ", with the scopes it needs"
+    lacking = ", ".join(workspace.lacking)
+    return f". It works without {lacking}; the doctor says at the end what they would give"
 
 
 def _with_bot(channel: Channel) -> Channel:

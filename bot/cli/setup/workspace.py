@@ -89,6 +89,10 @@ class Workspace:
     """False if there are more than were read: ids are then taken as they are."""
     readable: bool = True
     """False if nothing was read, so that names cannot be found."""
+    lacking: Sequence[str] | None = ()
+    """The optional scopes that the token lacks; None if the platform does not say what it was granted."""
+    no_groups: str = ""
+    """Why the workspace lists no user groups, in the platform's word; empty if it lists them."""
 
     def channel(self, text: str) -> Channel:
         """The channel with this name or id. Raises NotFound."""

@@ -169,6 +169,27 @@ async def test_a_missing_scope_is_named_and_enter_tries_the_same_token(init: Ini
     assert "install the app again. Press Enter to try the same again." in said.plain
 
 
+async def test_a_scope_it_can_do_without_is_named_and_does_not_stop_it(init: Init, slack: FakeSlack) -> None:
+    """The doctor says at the end what each would give."""
+    optional = ("pins:write", "chat:write.customize", "files:write")
+    slack._server.scopes = frozenset(SCOPES.difference(optional))
+    said = await init(HAPPY)
+    assert said.code == 0, said
+    assert "with all scopes" not in said.plain
+    for scope in optional:
+        assert scope in said.plain.partition("It works without")[2].partition("; the doctor")[0], scope
+        assert f"look slack: without {scope}: with it, " in said.plain, scope
+
+
+async def test_a_workspace_without_user_groups(init: Init, slack: FakeSlack) -> None:
+    """Such as one of a plan without them, or a local Slack."""
+    slack.fail_next("usergroups.list", error="unknown_method")
+    said = await init([*SOCKET, *TOKENS, "#triage", "@bob", *ROLES, *ACME, "y"])
+    assert said.code == 0, said
+    assert "This workspace has no user groups (unknown_method): name people." in said.plain
+    assert load_desk(Path("frontline.toml")).chats["slack"].agents == ("U0BOB",)
+
+
 async def test_while_slack_is_away_nothing_typed_is_lost(init: Init, slack: FakeSlack) -> None:
     slack.fail_next("auth.test", drop_connection=True)
     slack.fail_next("apps.connections.open", status=503)
