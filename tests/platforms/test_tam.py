@@ -123,7 +123,7 @@ async def test_an_account_may_have_both(alerted: Alerted, name: str, monkeypatch
 
 @pytest.mark.parametrize("name", CHATS)
 async def test_an_answer_stays_readable(alerted: Alerted, name: str) -> None:
-    """CUP-15, complaint 26."""
+    """Complaint 24: and nobody else is asked after it."""
     desk = await alerted(name)
     await desk.tam("Acknowledge")
     (message,) = messages_to(desk, "dana")
@@ -168,6 +168,7 @@ async def test_nobody_delegates_to_themselves(alerted: Alerted, name: str) -> No
 
 @pytest.mark.parametrize("name", CHATS)
 async def test_the_end_says_so_on_her_message_and_below_it(alerted: Alerted, name: str) -> None:
+    """contract.md, The TAM's DMs: a resolution is a message without buttons, if one was sent before."""
     desk = await alerted(name)
     await desk.agent("Resolve", "The queue runs again.")
     alert, outcome = messages_to(desk, "dana")
@@ -178,6 +179,7 @@ async def test_the_end_says_so_on_her_message_and_below_it(alerted: Alerted, nam
 
 @pytest.mark.parametrize("name", CHATS)
 async def test_quiet_hours_end_with_what_waited(alerted: Alerted, name: str) -> None:
+    """contract.md, The desk's file: only the worst class reaches her within `quiet`."""
     desk = await alerted(name, 'quiet = "15:00-17:00"\n')
     await desk.wait(minutes=89)
     assert messages_to(desk, "dana") == []
@@ -189,6 +191,7 @@ async def test_quiet_hours_end_with_what_waited(alerted: Alerted, name: str) -> 
 
 @pytest.mark.parametrize("name", CHATS)
 async def test_she_says_in_a_direct_message_that_she_is_away(alerted: Alerted, name: str) -> None:
+    """M3-7, CUP-15: her backup stands in and reads for whom, and until when."""
     desk = await alerted(name, escalate=False)
     answer = await says_to_the_bot(desk, "Dana", "away until 2026-03-27")
     assert "You are away until" in answer
@@ -204,7 +207,7 @@ async def test_she_says_in_a_direct_message_that_she_is_away(alerted: Alerted, n
 
 @pytest.mark.parametrize("name", CHATS)
 async def test_her_forecast_arrives_as_one_message(alerted: Alerted, name: str) -> None:
-    """Complaint 24: and the line at the end of her day is an edit of it, which notifies nobody."""
+    """M3-7: over her accounts. The line at the end of her day is an edit of it, which notifies nobody."""
     desk, today = await alerted(name), date(2026, 3, 20)
     for _ in range(2):
         said = await sends_forecast(desk, forecast.MORNING, today)
@@ -219,7 +222,7 @@ async def test_her_forecast_arrives_as_one_message(alerted: Alerted, name: str) 
 
 @pytest.mark.parametrize("name", CHATS)
 async def test_her_forecast_names_the_holidays_that_hide_a_deadline(at_work: AtWork, name: str) -> None:
-    """MTA-20, MTA-21: a partner's question before Easter."""
+    """MTA-9, MTA-23: a partner's question before Easter."""
     desk = await at_work(name, partner_desk(name), "2026-03-31T08:00:00Z")
     await opens_with(desk, P4)
     desk.clock.at = desk.clock.at.replace(month=4, day=1)
@@ -239,6 +242,7 @@ async def test_a_week_before_the_peak_season_she_reads_how_ready_she_is(at_work:
 
 
 async def test_her_home_tab_is_drawn_again_with_a_filter(alerted: Alerted) -> None:
+    """M3-7: one Technical Account Manager has several accounts."""
     desk = await alerted("slack")
     on = desk.agents
     assert isinstance(on, OnSlack)
@@ -256,7 +260,7 @@ async def test_her_home_tab_is_drawn_again_with_a_filter(alerted: Alerted) -> No
 
 
 async def test_in_teams_the_personal_chat_lists_the_same(alerted: Alerted) -> None:
-    """And a filter that is pressed there lists again."""
+    """M3-7: and a filter that is pressed there lists again."""
     desk = await alerted("teams")
     listed = await says_to_the_bot(desk, "Dana", "list")
     for expected in ("Your accounts", "Bills are slow", "Due today", "Breached", "Waiting for us"):
