@@ -20,6 +20,7 @@ from bench.contenders import (
     office,
     rust,
     rust_batch,
+    time_grid,
     two_zones,
 )
 from bench.measure import Progress, Work, each, interleaved
@@ -48,7 +49,7 @@ DAYS = [_random.choice((1, 2, 3, 5, 10)) for _ in STARTS]
 
 def run(progress: Progress) -> Report:
     progress.say("calendars: asking every contender for its answers")
-    contenders = (frontline(), rust(), business_time_delta(), custom_business_hour())
+    contenders = (frontline(), rust(), time_grid(), business_time_delta(), custom_business_hour())
     add = _adding_hours(contenders, progress)
     local = _local_datetimes(contenders, progress)
     days = _adding_days(contenders, progress)
@@ -78,7 +79,8 @@ _NOTES = (
     "processor seconds, which other load on the machine does not lengthen",
     "all take and return aware datetimes with input checks on; hours and holidays are the same",
     "'next opening': if time runs out at a close, the peer answers with the following opening",
-    "workclock, businesstimedelta and pandas have no such business days and count eight hours a day",
+    "the peers have no such business days and count eight hours a day",
+    "timegrid knows no zones: converting to Berlin's wall clock and back is a part of its cost",
     "workclock closes in another zone by a break from 17:00 New York to midnight",
 )
 

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import businesstimedelta
 import pandas
 import pytz
+import timegrid
 import workclock
 
 from sla_core.calendar import BoundaryTime, BusinessCalendar, Hours
@@ -95,6 +96,31 @@ def rust_batch(starts: list[datetime], amounts: list[timedelta]) -> Callable[[],
         return due
 
     return add_many
+
+
+def time_grid() -> Contender:
+    """timegrid knows no zones: instants become Berlin's wall clock, and its answers instants again."""
+    schedule = timegrid.TimeGridCalendar.weekdays(time(9), time(17))
+    for day in closed_days():
+        schedule = schedule.close(day)
+    years = (date(year, 1, 1) for year in (HOLIDAY_YEARS.start, HOLIDAY_YEARS.stop))
+    compiled = schedule.compile(*(datetime.combine(day, time()) for day in years))
+
+    def local(at: datetime) -> datetime:
+        return at.astimezone(BERLIN).replace(tzinfo=None)
+
+    def add(start: datetime, amount: timedelta) -> datetime:
+        due: datetime = schedule.add_work_duration(local(start), amount)
+        return due.replace(tzinfo=BERLIN).astimezone(UTC)
+
+    def add_days(start: datetime, days: int) -> datetime:
+        return add(start, days * WORKDAY)
+
+    def between(start: datetime, end: datetime) -> timedelta:
+        spent: timedelta = compiled.get_working_duration(local(start), local(end))
+        return spent
+
+    return Contender("timegrid", add, add_days, between)
 
 
 def business_time_delta() -> Contender:

@@ -101,9 +101,15 @@ def _due_calls(ticket: Ticket, policy: Policy, duty: Duty, now: datetime) -> lis
     return [handover, *due_pages(evolve(ticket, handover), policy, duty, now)]
 
 
+def targets_of(ticket: Ticket, policy: Policy, severity: str) -> tuple[Target, ...]:
+    """What the ticket is promised at a severity, by its plan, its origin and its order form."""
+    opened = ticket.opened
+    return policy.targets(severity, opened.terms, opened.plan, opened.origin)
+
+
 def promises(ticket: Ticket, policy: Policy) -> list[Promise]:
     """The promises of the ticket's severity, in the order in which they are shown."""
-    targets = policy.targets(ticket.severity, ticket.opened.terms, ticket.opened.plan)
+    targets = targets_of(ticket, policy, ticket.severity)
     running = [_promise(ticket, policy, target) for target in targets]
     return [*running, *_due_date(ticket, policy)]
 
@@ -198,7 +204,7 @@ def _downgraded(ticket: Ticket, policy: Policy) -> bool:
     """Whether a downgrade to the present severity met the promise of the previous one."""
     if ticket.downgraded_from is None:
         return False
-    before = policy.targets(ticket.downgraded_from, ticket.opened.terms, ticket.opened.plan)
+    before = targets_of(ticket, policy, ticket.downgraded_from)
     return any(target.met_by_downgrade_to == ticket.severity for target in before)
 
 
@@ -324,7 +330,7 @@ def _follow_ups_at(ticket: Ticket, policy: Policy) -> Iterator[datetime]:
 def _waiting_calendar(ticket: Ticket, policy: Policy) -> BusinessCalendar:
     """That of the first response, of the ticket's severity if that has one."""
     for severity in (ticket.severity, *policy.severities):
-        for target in policy.targets(severity, ticket.opened.terms, ticket.opened.plan):
+        for target in targets_of(ticket, policy, severity):
             if target.metric is Metric.FIRST_RESPONSE:
                 return policy.clock(ticket.opened.plan, target, ticket.opened.zone)
     return _ALWAYS

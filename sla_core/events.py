@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from sla_core.policy import Metric, Term
+from sla_core.policy import Metric, Origin, Term
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,8 @@ class Opened:
     """The customer whose words began it, if an agent opened it from their message."""
     zone: str = ""
     """The customer's time zone, for hours that follow it; empty if the desk's file names none."""
+    origin: Origin = Origin.CHAT
+    """By which way the request came in; a policy may count it in other hours."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,15 @@ class Metric(StrEnum):
     """The due date that an agent set for the ticket."""
 
 
+class Origin(StrEnum):
+    """By which way a request came in. A policy may count some of them in other hours."""
+
+    CHAT = "chat"
+    PHONE = "phone"
+    ALARM = "alarm"
+    API = "api"
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where a rule comes from: clause IDs, the rule in plain words, its place in the vendor's document."""
@@ -113,6 +122,8 @@ class Severity:
     """Those of every plan for which `by_plan` has nothing else."""
     by_plan: Mapping[str, Mapping[Metric, Target | None]] = field(default_factory=dict)
     """Targets of single plans; None: the plan has no such promise."""
+    by_origin: Mapping[Origin, Mapping[str, Mapping[Metric, Target | None]]] = field(default_factory=dict)
+    """By origin and plan, the targets that are others than in chat."""
     effort: str | None = None
     pages: bool = False
     """Whether such a ticket calls the first step of the escalation policy at once."""
@@ -135,7 +146,11 @@ class Severity:
     @property
     def every_target(self) -> tuple[Target, ...]:
         """The targets of any plan, in the order in which promises are shown."""
-        own = (target for plan in self.by_plan.values() for target in plan.values() if target)
+        plans = [
+            *self.by_plan.values(),
+            *(plan for origin in self.by_origin.values() for plan in origin.values()),
+        ]
+        own = (target for plan in plans for target in plan.values() if target)
         return tuple(sorted((*self.targets, *own), key=lambda target: [*Metric].index(target.metric)))
 
 
@@ -392,17 +407,20 @@ class Policy:
         hours = (calendar for calendar in (*own, *self.calendars.values()) if not calendar.always_open)
         return next((calendar.zone for calendar in hours), ZoneInfo("UTC"))
 
-    def targets(self, severity: str, terms: tuple[Term, ...] = (), plan: str = "") -> tuple[Target, ...]:
+    def targets(
+        self, severity: str, terms: tuple[Term, ...] = (), plan: str = "", origin: Origin = Origin.CHAT
+    ) -> tuple[Target, ...]:
         """The targets of a severity under a plan, with those of the order form on top.
 
         Without a plan, those that hold for every plan without times of its own.
         """
-        cache_key = severity, terms, plan
+        cache_key = severity, terms, plan, origin
         if (known := self._targets.get(cache_key)) is not None:
             return known
         class_ = self.severities[severity]
         found = {target.metric: target for target in class_.targets}
-        for metric, own in class_.by_plan.get(plan, {}).items():
+        by_origin = class_.by_origin.get(origin, {}).get(plan, {})
+        for metric, own in {**class_.by_plan.get(plan, {}), **by_origin}.items():
             if own is None:
                 found.pop(metric, None)
             else:
@@ -414,9 +432,16 @@ class Policy:
         return targets
 
     @cached_property
-    def _targets(self) -> dict[tuple[str, tuple[Term, ...], str], tuple[Target, ...]]:
+    def _targets(self) -> dict[tuple[str, tuple[Term, ...], str, Origin], tuple[Target, ...]]:
         """A cache of `targets`, which is called several times for every ticket at every wake-up."""
         return {}
+
+    def origins(self, plan: str) -> frozenset[Origin]:
+        """The origins with times or hours of their own under a plan."""
+        severities = self.severities.values()
+        return frozenset(
+            origin for each in severities for origin, plans in each.by_origin.items() if plan in plans
+        )
 
     def follows_customer(self, plan: str) -> bool:
         """Whether promises or steps count hours in the zone of the plan's customers."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 from bot.config.settings import Account
 from bot.desk.desk import Desk
+from bot.notify.message_factory import MessageFactory
+from bot.notify.rarity import messages
 from bot.ports import Appended, Conflict, Duplicate
-from sla_core.events import Opened
+from sla_core.events import Opened, SeverityChanged
 from sla_core.policy import Policy
-from sla_core.ticket import Ticket
+from sla_core.ticket import Ticket, fold
 
 MAX_SEARCHED = 100
 _TRIES = 4
@@ -53,6 +56,20 @@ async def open_counted(
     """
     if policy.severities[severity].rarity is None:
         return await desk.open(envelope, account, lambda: draft(()))
+    outcome = await _opened(desk, envelope, account, policy, severity, draft)
+    if isinstance(outcome, Appended):
+        await count_again(desk, account, policy, severity, outcome.ticket)
+    return outcome
+
+
+async def _opened(
+    desk: Desk,
+    envelope: str,
+    account: Account,
+    policy: Policy,
+    severity: str,
+    draft: Callable[[tuple[str, ...]], Opened],
+) -> Appended | Duplicate:
     for _ in range(_TRIES):
         newest = next(iter(await desk.store.tickets(account.id)), f"{account.id.upper()}-0")
         earlier = await earlier_tickets(desk, account, policy, severity)
@@ -63,6 +80,29 @@ async def open_counted(
     # Its newest tickets may be deleted, or many are opened at once: it matters more that it is opened.
     earlier = await earlier_tickets(desk, account, policy, severity)
     return await desk.open(envelope, account, partial(draft, earlier))
+
+
+async def count_again(desk: Desk, account: Account, policy: Policy, severity: str, key: str) -> None:
+    """Counts a ticket that was just opened with this severity or raised to it, now that it is stored.
+
+    Another one may have been raised between the first count and the storing, and neither saw the other. Of
+    two such tickets, at least the one that was stored last finds the other here. Does nothing if the ticket
+    was counted as one too many before.
+    """
+    if policy.severities[severity].rarity is None:
+        return
+    ticket = await desk.ticket(key)
+    reached = (
+        (seq, event)
+        for seq, event in enumerate(ticket.history, start=1)
+        if isinstance(event, Opened | SeverityChanged) and event.severity == severity
+    )
+    *_, (seq, event) = reached
+    others = () if event.earlier else await earlier_tickets(desk, account, policy, severity, key)
+    if others:
+        factory = MessageFactory(fold(key, ticket.history[:seq]), seq, policy, desk.directory)
+        counted = replace(event, earlier=others)
+        await desk.store.enqueue([*messages(factory, counted, afterwards=True)])
 
 
 async def _recent(desk: Desk, account: Account, since: datetime) -> list[Ticket]:

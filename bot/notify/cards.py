@@ -21,7 +21,7 @@ from bot.model.views import (
     TicketCard,
 )
 from bot.notify import emergency_texts, history
-from sla_core.engine import countdowns, promises
+from sla_core.engine import countdowns, promises, targets_of
 from sla_core.events import CustomerWrote, Escalated, Held, SeverityChanged
 from sla_core.policy import Metric, Policy
 from sla_core.promise import Countdown, Phase, Tone
@@ -129,7 +129,7 @@ def wording_of(ticket: Ticket, policy: Policy, metric: Metric) -> str:
         (t.severity, t.metric) == (ticket.severity, metric) for t in ticket.opened.terms
     ):
         return "contract"
-    targets = policy.targets(ticket.severity, ticket.opened.terms, ticket.opened.plan)
+    targets = targets_of(ticket, policy, ticket.severity)
     return next((t.wording for t in targets if t.metric is metric and t.wording), usual)
 
 

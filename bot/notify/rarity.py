@@ -25,15 +25,18 @@ def note(severity: str, earlier: Sequence[str], policy: Policy) -> str:
     return f"this is {severity} number {len(earlier) + 1} of this quarter{most}"
 
 
-def messages(factory: MessageFactory, event: Opened | SeverityChanged) -> Iterator[Message]:
+def messages(
+    factory: MessageFactory, event: Opened | SeverityChanged, afterwards: bool = False
+) -> Iterator[Message]:
     """Direct messages to leadership on call and to the TAM, except to those who opened or raised it.
 
-    After a change of severity also the note in triage, which an opening has among its other notes. The event
-    names earlier tickets.
+    After a change of severity, or if it was counted `afterwards`, also the note in triage, which an opening
+    has among its other notes. The event names earlier tickets.
     """
     said = note(event.severity, event.earlier, factory.policy)
-    if isinstance(event, SeverityChanged):
-        yield factory.to_triage(texts.intake_notes(factory.ticket.key, [said]), Tone.WARN, what="notes")
+    if afterwards or isinstance(event, SeverityChanged):
+        what = "count" if afterwards else "notes"
+        yield factory.to_triage(texts.intake_notes(factory.ticket.key, [said]), Tone.WARN, what=what)
     account = factory.account.name if factory.account else ""
     directory, opened = factory.directory, factory.ticket.opened
     acted = [directory.person_behind(who) for who in (opened.by, event.by)]

@@ -11,7 +11,7 @@ from bot.model.views import Link, Part, Quote, RichText, Strong, When
 from bot.notify import emergency_texts, handover_texts
 from bot.notify.cards import METRIC_NAMES, duration, owner_text, without_full_stop
 from bot.text import in_sentence
-from sla_core.engine import promises
+from sla_core.engine import promises, targets_of
 from sla_core.events import (
     Alerted,
     Answered,
@@ -168,7 +168,7 @@ def due_date_set(key: str, event: DueDateSet) -> RichText:
 
 def extended(ticket: Ticket, event: Extended, policy: Policy) -> RichText:
     """Says what extra time was granted, why, and the new deadline."""
-    offered = (e for t in policy.targets(ticket.severity, (), ticket.opened.plan) for e in t.extensions)
+    offered = (e for t in targets_of(ticket, policy, ticket.severity) for e in t.extensions)
     granted = next((e for e in offered if e.id == event.extension), None)
     reason = f"{granted.label}: {granted.extra} more. " if granted else ""
     return with_key(
@@ -354,7 +354,7 @@ def breached(ticket: Ticket, event: Breached, policy: Policy, alerted: Sequence[
 def _missed(ticket: Ticket, event: Breached, policy: Policy) -> str:
     """`1-hour first response`, `3-business-day resolution`; only `due date` if an agent set it."""
     name = METRIC_NAMES[event.metric].lower()
-    targets = policy.targets(ticket.severity, ticket.opened.terms, ticket.opened.plan)
+    targets = targets_of(ticket, policy, ticket.severity)
     limit = next((target.limit for target in targets if target.metric is event.metric), None)
     if limit is None:
         return name
@@ -423,7 +423,7 @@ def _lateness(ticket: Ticket, event: Warned | Breached, fell_due_at: datetime | 
 
 
 def _promise_says(ticket: Ticket, event: Warned, policy: Policy) -> str:
-    for target in policy.targets(ticket.severity, ticket.opened.terms, ticket.opened.plan):
+    for target in targets_of(ticket, policy, ticket.severity):
         if target.metric is event.metric:
             return f" Promised: {without_full_stop(target.source.says)}."
     return ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from sla_core.catalog import schema
+from sla_core.catalog.origins import origin_faults, plan_origin_faults
 from sla_core.catalog.plan_times import calendars_of, inheritance_faults, time_faults
 from sla_core.hours.amounts import Amount, BusinessDays, CalendarDays
 from sla_core.policy import Metric
@@ -68,6 +69,11 @@ def crosscheck(files: Files, names: Names) -> Found:
         for promise in severity.promise:
             for key, says in time_faults(f"{id_}.promise", promise, files.plans):
                 yield "severities.toml", key, says
+            for key, says in origin_faults(f"{id_}.promise", promise, names.usable):
+                yield "severities.toml", key, says
+    for id_, plan in files.plans.items():
+        for key, says in plan_origin_faults(id_, plan, names.usable):
+            yield "plans.toml", key, says
     for key, says in inheritance_faults(files.plans):
         yield "plans.toml", key, says
     if files.triage is not None:
@@ -98,9 +104,15 @@ def _plan_faults(files: Files, names: Names) -> Found:
         calendar
         for severity in files.severities.values()
         for promise in severity.promise
-        for calendar in (promise.calendar, *(own.calendar for own in promise.plans.values()))
+        for calendar in (
+            promise.calendar,
+            *(own.calendar for own in promise.plans.values()),
+            *(origin.calendar for origin in promise.by_origin.values()),
+            *(origin.calendar for own in promise.plans.values() for origin in own.by_origin.values()),
+        )
         if calendar is not None
     }
+    hours |= {calendar for plan in files.plans.values() for calendar in plan.by_origin.values()}
     hours |= {duty.hours for step in files.steps for duty in step.duties.values()}
     for id_, plan in files.plans.items():
         for role, calendar in plan.calendars.items():

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ from sla_core.catalog.crosscheck import Files, Names, crosscheck
 from sla_core.catalog.files import Fault as Fault
 from sla_core.catalog.files import Faults as Faults
 from sla_core.catalog.files import PackFiles, Parts, Whole
+from sla_core.catalog.origins import OTHER_ORIGINS, from_origin, hours_by_origin
 from sla_core.catalog.partial import REFERS, Partial
 from sla_core.catalog.pitfalls import pitfalls, pitfalls_of_order, worked_examples
 from sla_core.catalog.plan_times import WITHIN, calendars_of, plan_with_time
@@ -31,6 +33,7 @@ from sla_core.policy import (
     Metric,
     Milestone,
     Mitigation,
+    Origin,
     Peak,
     Plan,
     Policy,
@@ -178,7 +181,10 @@ class _Pack:
             name=self.head.name,
             effective=self.head.effective,
             calendars={name: calendar for name, calendar in built.items() if calendar},
-            severities={id_: severity(id_, file, plans.valid) for id_, file in severities.valid.items()},
+            severities={
+                id_: severity(id_, file, plans.valid, calendars.valid)
+                for id_, file in severities.valid.items()
+            },
             plans={id_: plan(id_, file, plans.valid) for id_, file in plans.valid.items()},
             triage=triage_of(triage.value),
             steps=tuple(step(file) for file in valid.steps),
@@ -257,13 +263,19 @@ def _uptime(file: schema.UptimeFile | None) -> Uptime | None:
     return None if file is None else Uptime(file.percent / 100, file.source)
 
 
-def severity(id_: str, file: schema.SeverityFile, plans: Mapping[str, schema.PlanFile]) -> Severity:
+def severity(
+    id_: str,
+    file: schema.SeverityFile,
+    plans: Mapping[str, schema.PlanFile],
+    calendars: Mapping[str, schema.CalendarFile],
+) -> Severity:
     return Severity(
         id=id_,
         name=file.name,
         source=file.source,
         targets=tuple(target(promise) for promise in file.promise if promise.within is not None),
         by_plan=targets_by_plan(file.promise, plans),
+        by_origin=targets_by_origin(file.promise, plans, calendars),
         effort=file.effort,
         pages=file.pages,
         staffed=file.staffed,
@@ -288,6 +300,22 @@ def targets_by_plan(
             if named in promise.plans:
                 own = promise.under(named)
                 found.setdefault(plan_id, {})[promise.metric] = target(own) if own else None
+    return found
+
+
+def targets_by_origin(
+    promises: Sequence[schema.PromiseFile],
+    plans: Mapping[str, schema.PlanFile],
+    calendars: Mapping[str, schema.CalendarFile],
+) -> dict[Origin, dict[str, dict[Metric, Target | None]]]:
+    """By origin and plan, what promises are if they are something else than for requests in chat."""
+    found: dict[Origin, dict[str, dict[Metric, Target | None]]] = {}
+    for origin, plan_id, promise in product(OTHER_ORIGINS, plans, promises):
+        usual = promise.under(plan_with_time(promise, plan_id, plans))
+        if usual is not None and (origin in usual.by_origin or origin in hours_by_origin(plan_id, plans)):
+            own = from_origin(promise, plan_id, origin, plans, calendars)
+            metrics = found.setdefault(origin, {}).setdefault(plan_id, {})
+            metrics[promise.metric] = target(own) if own else None
     return found
 
 

@@ -6,19 +6,22 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import product
 
 from sla_core.calendar import BusinessCalendar
 from sla_core.catalog import schema
 from sla_core.catalog.crosscheck import Files, Names
+from sla_core.catalog.origins import from_origin
 from sla_core.catalog.plan_times import calendars_of, plan_with_time
 from sla_core.closures import PublicHolidays
 from sla_core.hours.amounts import Amount, BusinessDays, CalendarDays
+from sla_core.policy import Origin
 from sla_core.promise import due
 
 Found = Iterator[tuple[str, str, str]]
 """File, key, what is wrong."""
 
-FORM_FIELDS = ("account", "details", "known", "summary")
+FORM_FIELDS = ("account", "came_in", "details", "known", "summary")
 """What the form asks by itself; a question of that id would take the answer's place."""
 ORDER_FORM_KEYS = ("cites", "hold")
 """What an order form says beside SEVERITY.METRIC."""
@@ -117,13 +120,14 @@ def _amounts(
 ) -> Iterator[tuple[str, Amount, Sequence[str]]]:
     """Each time of a promise: its key, the time, and the calendars in which it counts for some plan."""
     counted: dict[tuple[str, Amount], list[str]] = {}
-    for plan in plans or ("",):
+    for plan, origin in product(plans or ("",), Origin):
         named = plan_with_time(promise, plan, plans)
-        own = promise.under(named)
+        own = from_origin(promise, plan, origin, plans, {})
         if own is None:
             continue
         calendar = calendars_of(plan, plans).get(own.calendar, own.calendar)
         under = f"plans.{named}." if named in promise.plans else ""
+        under += f"doors.{origin}." if origin in own.by_origin else ""
         for key, amount in (("within", own.within), ("goal", own.goal), ("strict", own.strict)):
             if amount is not None:
                 where = f"{under}{key}" if getattr(promise, key) != amount else key

@@ -163,8 +163,8 @@ class CourtesyFile(Cited):
     every: BetweenUpdates
 
 
-class PlanTimeFile(Strict):
-    """What a promise is for one plan. What it does not say is as for the other plans."""
+class OriginTimeFile(Strict):
+    """What a promise is for requests by one way in. What it does not say is as for those in chat."""
 
     within: AmountOrNone = None
     goal: AmountText | None = None
@@ -178,12 +178,29 @@ class PlanTimeFile(Strict):
     quote: str | None = None
 
 
+def _hours_or_more(raw: Any) -> Any:
+    """The times by origin, of which text names the calendar."""
+    if not isinstance(raw, dict):
+        return raw
+    return {origin: {"calendar": own} if isinstance(own, str) else own for origin, own in raw.items()}
+
+
+ByOrigin = Annotated[dict[str, OriginTimeFile], BeforeValidator(_hours_or_more)]
+
+
+class PlanTimeFile(OriginTimeFile):
+    """What a promise is for one plan. What it does not say is as for the other plans."""
+
+    by_origin: ByOrigin = Field(default={}, alias="doors")
+
+
 class PromiseFile(Cited):
     """A promise. `within` is `"none"` if only the plans below have it, or a table of times by plan."""
 
     metric: Metric
-    within: AmountOrNone
+    within: AmountOrNone = Field(json_schema_extra={"type": ["string", "object"]})
     plans: dict[str, PlanTimeFile] = {}
+    by_origin: ByOrigin = Field(default={}, alias="doors")
     goal: AmountText | None = None
     strict: AmountText | None = None
     met_by_downgrade_to: str | None = None
@@ -215,7 +232,13 @@ class PromiseFile(Cited):
 
     def under(self, plan: str) -> PromiseFile | None:
         """The promise as this plan has it; None if it does not."""
-        own = self.plans.get(plan)
+        return self._with(self.plans.get(plan))
+
+    def through(self, origin: str) -> PromiseFile | None:
+        """The promise as it is for requests of this origin; None if there is none."""
+        return self._with(self.by_origin.get(origin))
+
+    def _with(self, own: OriginTimeFile | None) -> PromiseFile | None:
         if own is None:
             return self if self.within is not None else None
         said = {key: getattr(own, key) for key in own.model_fields_set}
@@ -270,6 +293,7 @@ class PlanFile(Cited):
     emergency_contact: str | None = None
     calls: CallsFile | None = None
     calendars: dict[str, str] = {}
+    by_origin: dict[str, str] = Field(default={}, alias="doors")
 
 
 class QuestionFile(Strict):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from bot.model.address import Actor
 from bot.model.views import Audience, Notice
+from bot.ports import Appended, Change, Duplicate
 from sla_core.events import SeverityChanged
 from tests.desk.intake.test_alarms import Monitoring, alerts
 from tests.desk_file import account, desk_file
-from tests.harness import ALICE, BOB, DANA, DeskInMemory, open_desk, person
+from tests.harness import ALICE, BOB, DANA, DeskInMemory, form_of, open_desk, person
 from tests.memory_store import MemoryStore
 from tests.packs.test_monta import P1, P2, TUESDAY
 from tests.waiting import turns
@@ -138,6 +140,48 @@ async def test_two_at_the_same_instant_count_each_other(tmp_path: Path) -> None:
     earlier = [(await desk.ticket(key)).opened.earlier for key in sorted(opened)]
     assert earlier == [(), ("ACME-1",), ("ACME-1", "ACME-2")]
     assert [text[:6] for text in await told(desk, MIA)] == ["ACME-2", "ACME-3"]
+
+
+async def test_two_that_are_raised_at_the_same_instant_count_each_other(tmp_path: Path) -> None:
+    """MTA-17: neither saw the other when it was counted first."""
+    desk = await open_desk(tmp_path, TUESDAY, monta(), SlowStore())
+    keys = [await desk.submits(ALICE, summary, P2) for summary in ("Charging fails", "Exports fail")]
+    forms = [form_of(await desk.presses(BOB, "Change severity", key)) for key in keys]
+    await asyncio.gather(*(desk.sends(BOB, each, severity="P1", text="Down for all.") for each in forms))
+    both = await told(desk, MIA)
+    assert sorted(text[:6] for text in both) == keys
+    assert all("This is P1 number 2 of this quarter" in text for text in both)
+    assert "The first one was ACME-2." in next(text for text in both if text.startswith("ACME-1"))
+    for key in keys:
+        notes = [text for text in desk.thread(key, Audience.AGENTS) if "P1 number 2" in text]
+        assert len(notes) == 1
+
+
+class InterruptedStore(MemoryStore):
+    """Something else is done just before the next ticket is stored."""
+
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+
+    async def open(self, envelope: str, account: str, draft: Callable[[int], Change]) -> Appended | Duplicate:
+        act, self.meanwhile = self.meanwhile, None
+        if act is not None:
+            await act()
+        return await super().open(envelope, account, draft)
+
+
+async def test_one_that_is_opened_while_another_is_raised_is_counted(tmp_path: Path) -> None:
+    """MTA-17: it was counted before, and stored after it."""
+    store = InterruptedStore()
+    desk = await open_desk(tmp_path, TUESDAY, monta(), store)
+    raised = await desk.submits(ALICE, "Charging fails", P2)
+    form = form_of(await desk.presses(BOB, "Change severity", raised))
+    store.meanwhile = lambda: desk.sends(BOB, form, severity="P1", text="Down for all.")
+    opened = await Monitoring(desk).fires()
+    assert (await desk.ticket(opened)).opened.earlier == ()
+    (said,) = await told(desk, MIA)
+    assert said.startswith(f"{opened} This is P1 number 2 of this quarter")
+    assert f"The first one was {raised}." in said
+    assert any("P1 number 2" in text for text in desk.thread(opened, Audience.AGENTS))
 
 
 async def test_who_opened_or_raised_it_is_not_told(tmp_path: Path) -> None:

@@ -394,6 +394,20 @@ async def test_the_solution_architect_is_shown_and_not_told(tmp_path: Path) -> N
     assert any("solution_architect" in each for each in directory.settings.warnings)
 
 
+async def test_advice_during_onboarding_is_a_request_like_any_other(tmp_path: Path) -> None:
+    """M3-29: it is asked for by its own kind, has a promise, and its agents read whom to involve."""
+    named = FILE.replace(BACKUP, f'{BACKUP}solution_architect = "kim"\n')
+    desk = await open_desk(tmp_path, FRIDAY, named)
+    onboarding = {"request": "onboarding", "production": "unaffected", "privacy": "no"}
+    key = await desk.submits(ALICE, "How do we model our first meter?", onboarding)
+    card = desk.card_view(key, Audience.AGENTS)
+    assert "Onboarding, users, settings or login" in [text for _, text in card.answers]
+    assert (card.severity, len(card.promises)) == ("S3 (proposed)", 1)
+    assert {"TAM Dana", "Solution Architect Kim"} <= {*card.about}
+    await desk.submits_form(BOB, "Reply", key, text="Kim shows you on Monday.")
+    assert [line.standing[:3] for line in desk.card_view(key).promises] == ["met"]
+
+
 # Cut-off channels --------------------------------------------------------------------------------
 
 

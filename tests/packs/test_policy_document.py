@@ -12,11 +12,13 @@ import pytest
 from pydantic import BaseModel
 
 from bot.cli.policy.check import check_path, warnings_of
-from bot.cli.policy.explain import explain
+from bot.cli.policy.explain import explain, explanation
 from bot.config.settings import load_desk
 from sla_core.catalog import schema
+from sla_core.policy import Origin
 from tests.sla_core.builders import HOUR, local, utc
 
+LONDON = "Europe/London"
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 DOCUMENT = (REPOSITORY / "docs" / "policies.md").read_text(encoding="utf-8")
 
@@ -84,6 +86,8 @@ def test_the_other_samples_fit_into_it(example: Path) -> None:
         "[athens]": "calendars.toml",
         "[bridge]": "calendars.toml",
         "[P3]": "severities.toml",
+        "[hotline]": "calendars.toml",
+        "[[P3.promise]]": "severities.toml",
         "[[P2.promise]]": "severities.toml",
         "[[accounts]]": "frontline.toml",
     }
@@ -102,14 +106,29 @@ def test_the_other_samples_fit_into_it(example: Path) -> None:
     assert settings.accounts["acme"].may_hold
     assert len(settings.accounts["acme"].terms) == 2
     policy = settings.policies[0]
-    said = {plan: [t.source.says for t in policy.targets("P3", (), plan)] for plan in policy.plans}
+    said = {plan: [t.source.says for t in policy.targets("P3", (), plan)[:1]] for plan in policy.plans}
     assert said == {
         "standard": ["First response within 2 business days."],
         "premium": ["First response within 4 hours."],
-        "trial": [],
+        "trial": ["Solved within 8 hours."],
+    }
+    by_origin = {}
+    for origin in Origin:
+        clock = explanation([policy], "trial", "P3", local("2026-03-20 16:00", LONDON), origin=origin).clocks[
+            -1
+        ]
+        by_origin[origin] = clock.due_at, clock.promise.target.source.says
+    assert by_origin == {
+        Origin.CHAT: (local("2026-03-23 16:00", LONDON), "Solved within 8 hours."),
+        Origin.API: (local("2026-03-23 16:00", LONDON), "Solved within 8 hours."),
+        Origin.ALARM: (local("2026-03-24 16:00", LONDON), "Solved within 16 hours."),
+        Origin.PHONE: (
+            local("2026-03-21 00:00", LONDON),
+            "Solved within 8 hours. By phone, other hours count: Our telephone is answered at any hour.",
+        ),
     }
     calendars = policy.calendars
-    assert {"office", "week", "athens", "bridge"} == set(calendars)
+    assert {"office", "week", "athens", "bridge", "hotline"} == set(calendars)
     for at, on in (("2026-03-02", "2026-03-03"), ("2026-02-27", "2026-03-02")):
         start, end = (local(f"{day} 10:00", "America/Los_Angeles") for day in (at, on))
         assert calendars["week"].add_days(start, 1) == end

@@ -12,11 +12,13 @@ from bot.desk.tam import forecast
 from bot.model.views import Audience
 from tests.harness import HeldClock
 from tests.memory_store import MemoryStore
+from tests.packs.test_monta import P4
 from tests.platforms.conftest import FRIDAY_AFTERNOON, OpenWorkplace
-from tests.platforms.desk_files import ON_SLACK, ON_TEAMS
+from tests.platforms.desk_files import ON_SLACK, ON_TEAMS, monetate_desk, partner_desk
 from tests.platforms.on_slack import OnSlack
-from tests.platforms.on_teams import OnTeams
+from tests.platforms.on_teams import OnTeams, _actions
 from tests.platforms.story import Story, open_story
+from tests.platforms.test_way_up import opens_with
 from tests.platforms.workplace import DisplayedMessage
 from tests.teams.activities import activity
 
@@ -24,6 +26,7 @@ CHATS = ("slack", "teams")
 FILES = {"slack": ON_SLACK, "teams": ON_TEAMS}
 BUTTONS = ("Acknowledge", "I'll call", "Delegate", "Snooze")
 Alerted = Callable[..., Awaitable[Story]]
+AtWork = Callable[[str, str, str], Awaitable[Story]]
 
 
 @pytest.fixture
@@ -67,6 +70,28 @@ async def says_to_the_bot(desk: Story, who: str, text: str) -> str:
     return answer
 
 
+@pytest.fixture
+def at_work(open_workplace: OpenWorkplace, tmp_path: Path) -> AtWork:
+    """A desk with this file at this instant, and no ticket yet."""
+
+    async def on(name: str, file: str, at: str) -> Story:
+        clock, store = HeldClock(at), MemoryStore()
+        desk = await open_story(tmp_path, file, clock, store, [await open_workplace(name, clock, store)])
+        desk.desk.key_values = store
+        return desk
+
+    return on
+
+
+async def sends_forecast(desk: Story, stage: str, day: date) -> str:
+    """Dana's forecast of that day as she reads it then."""
+    dana = desk.desk.directory.settings.people["dana"]
+    await forecast.send(desk.desk, dana, forecast.Turn(stage, day))
+    await desk.deliver()
+    (said,) = desk.words("tam/forecast/dana/")
+    return said
+
+
 @pytest.mark.parametrize("name", CHATS)
 async def test_nobody_answers_for_an_hour_and_a_half(alerted: Alerted, name: str) -> None:
     """CUP-15, complaint 27: again, the backup, leadership; buttons stand on the newest of each only."""
@@ -98,6 +123,7 @@ async def test_an_account_may_have_both(alerted: Alerted, name: str, monkeypatch
 
 @pytest.mark.parametrize("name", CHATS)
 async def test_an_answer_stays_readable(alerted: Alerted, name: str) -> None:
+    """Complaint 24: and nobody else is asked after it."""
     desk = await alerted(name)
     await desk.tam("Acknowledge")
     (message,) = messages_to(desk, "dana")
@@ -123,7 +149,26 @@ async def test_snooze_is_a_form(alerted: Alerted, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CHATS)
+async def test_nobody_delegates_to_themselves(alerted: Alerted, name: str) -> None:
+    """M3-7: the form offers everybody else."""
+    desk = await alerted(name)
+    message = desk.refs("/dm/dana")[-1]
+    if isinstance(desk.agents, OnTeams):
+        offered = str(await desk.agents.opens_dialog("Dana", "Delegate", message))
+    else:
+        assert isinstance(desk.agents, OnSlack)
+        slack, dana = desk.agents.slack, desk.agents.people["Dana"]
+        await slack.press(dana, desk.agents.message(message), "Delegate")
+        shown = slack.modal_of(dana)
+        assert shown is not None
+        offered = str(shown.blocks)
+    names = {each for each in ("Bob", "Dana", "Eve", "Kim", "Mia") if f"'{each}'" in offered}
+    assert names == {"Bob", "Eve", "Kim", "Mia"}
+
+
+@pytest.mark.parametrize("name", CHATS)
 async def test_the_end_says_so_on_her_message_and_below_it(alerted: Alerted, name: str) -> None:
+    """contract.md, The TAM's DMs: a resolution is a message without buttons, if one was sent before."""
     desk = await alerted(name)
     await desk.agent("Resolve", "The queue runs again.")
     alert, outcome = messages_to(desk, "dana")
@@ -134,6 +179,7 @@ async def test_the_end_says_so_on_her_message_and_below_it(alerted: Alerted, nam
 
 @pytest.mark.parametrize("name", CHATS)
 async def test_quiet_hours_end_with_what_waited(alerted: Alerted, name: str) -> None:
+    """contract.md, The desk's file: only the worst class reaches her within `quiet`."""
     desk = await alerted(name, 'quiet = "15:00-17:00"\n')
     await desk.wait(minutes=89)
     assert messages_to(desk, "dana") == []
@@ -145,6 +191,7 @@ async def test_quiet_hours_end_with_what_waited(alerted: Alerted, name: str) -> 
 
 @pytest.mark.parametrize("name", CHATS)
 async def test_she_says_in_a_direct_message_that_she_is_away(alerted: Alerted, name: str) -> None:
+    """M3-7, CUP-15: her backup stands in and reads for whom, and until when."""
     desk = await alerted(name, escalate=False)
     answer = await says_to_the_bot(desk, "Dana", "away until 2026-03-27")
     assert "You are away until" in answer
@@ -160,19 +207,42 @@ async def test_she_says_in_a_direct_message_that_she_is_away(alerted: Alerted, n
 
 @pytest.mark.parametrize("name", CHATS)
 async def test_her_forecast_arrives_as_one_message(alerted: Alerted, name: str) -> None:
-    desk = await alerted(name)
-    turn = forecast.Turn(forecast.MORNING, date(2026, 3, 20))
-    dana = desk.desk.directory.settings.people["dana"]
+    """M3-7: over her accounts. The line at the end of her day is an edit of it, which notifies nobody."""
+    desk, today = await alerted(name), date(2026, 3, 20)
     for _ in range(2):
-        await forecast.send(desk.desk, dana, turn)
-        await desk.deliver()
-    (said,) = desk.words("tam/forecast/dana/")
+        said = await sends_forecast(desk, forecast.MORNING, today)
     assert said.startswith("Due before your next forecast Mon 23 Mar 2026 08 00 UTC")
     assert "ACME 1 Acme GmbH S2 Bills are slow first response due Fri 20 Mar 2026 19 30 UTC" in said
     assert said.endswith("On call Bob First line Eve Second line Kim Engineering Mia Leadership")
+    await desk.agent("Reply", "We look into it.")
+    desk.clock.at = desk.clock.at.replace(hour=17)
+    evening = await sends_forecast(desk, forecast.EVENING, today)
+    assert evening == f"{said} Since this morning kept ACME 1 new ACME 1"
+
+
+@pytest.mark.parametrize("name", CHATS)
+async def test_her_forecast_names_the_holidays_that_hide_a_deadline(at_work: AtWork, name: str) -> None:
+    """MTA-9, MTA-23: a partner's question before Easter."""
+    desk = await at_work(name, partner_desk(name), "2026-03-31T08:00:00Z")
+    await opens_with(desk, P4)
+    desk.clock.at = desk.clock.at.replace(month=4, day=1)
+    said = await sends_forecast(desk, forecast.MORNING, date(2026, 4, 1))
+    assert "Later than it looks because of a holiday ACME 1 Acme GmbH P4 Nothing charges" in said
+    assert "Maundy Thursday Good Friday Easter Monday" in said
+
+
+@pytest.mark.parametrize("name", CHATS)
+async def test_a_week_before_the_peak_season_she_reads_how_ready_she_is(at_work: AtWork, name: str) -> None:
+    """MON-31: the readiness digest is a part of that morning's forecast."""
+    desk = await at_work(name, monetate_desk(name), "2026-11-02T08:00:00Z")
+    said = await sends_forecast(desk, forecast.MORNING, date(2026, 11, 2))
+    assert said.startswith("Peak season from Mon 9 Nov 2026 to Sun 6 Dec 2026")
+    assert "there is a code freeze only urgent fixes are deployed" in said
+    assert said.endswith("You have no backup for Acme Inc")
 
 
 async def test_her_home_tab_is_drawn_again_with_a_filter(alerted: Alerted) -> None:
+    """M3-7: one Technical Account Manager has several accounts."""
     desk = await alerted("slack")
     on = desk.agents
     assert isinstance(on, OnSlack)
@@ -190,7 +260,15 @@ async def test_her_home_tab_is_drawn_again_with_a_filter(alerted: Alerted) -> No
 
 
 async def test_in_teams_the_personal_chat_lists_the_same(alerted: Alerted) -> None:
+    """M3-7: and a filter that is pressed there lists again."""
     desk = await alerted("teams")
     listed = await says_to_the_bot(desk, "Dana", "list")
     for expected in ("Your accounts", "Bills are slow", "Due today", "Breached", "Waiting for us"):
         assert expected in listed
+    on = desk.agents
+    assert isinstance(on, OnTeams)
+    message, shown = list(on.microsoft.sent_cards.items())[-1]
+    (breached,) = [each for each in _actions(shown.card["body"]) if each["title"] == "Breached"]
+    answer = await on.execute("Dana", shown.conversation, message, breached["data"])
+    again = [each.card for each in on.microsoft.sent_cards.values()]
+    assert "No tickets under “Breached”." in str([answer, *again])

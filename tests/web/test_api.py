@@ -14,6 +14,7 @@ from bot.clock import real_now
 from bot.model.api_token import Scope
 from bot.model.views import Audience
 from sla_core.events import Answered, Opened, Turn
+from sla_core.policy import Origin
 from tests.harness import ALICE, BOB, S1, S2, S3, SILVER
 from tests.web.api_desk import FRIDAY, ApiDesk, api_desk
 
@@ -144,6 +145,7 @@ async def test_a_ticket_is_opened_answered_changed_and_resolved(api: ApiDesk) ->
     """The acts are an agent's: the same events, messages and clocks as by the buttons in triage."""
     token = await api.token("acme-sync")
     opened = await api.post("tickets", OPENING, token)
+    assert (await api.desk.ticket("ACME-1")).opened.origin is Origin.API
     assert opened.status == 201
     assert opened.body["ticket"]["key"] == "ACME-1"
     assert opened.body["ticket"]["opened_by"] == "acme-sync (API)"

@@ -118,6 +118,10 @@ def add_commands(app: typer.Typer, stored_tickets: Histories, read_feeds: ReadFe
         zone: Annotated[
             str | None, typer.Option(metavar="Z", help="The customer's zone, for hours that follow it.")
         ] = None,
+        origin: Annotated[
+            str | None,
+            typer.Option("--door", metavar="D", help="How the request came in: chat, phone, alarm or api."),
+        ] = None,
         as_json: Json = False,
     ) -> int:
         """Show every clock of a ticket, and how it is computed.
@@ -131,7 +135,7 @@ def add_commands(app: typer.Typer, stored_tickets: Histories, read_feeds: ReadFe
             context.fail("Give --vendor and --plan, or --account.")
         from bot.cli.policy import explain
 
-        return explain.run(vendor, plan, severity, at, as_json, account, zone)
+        return explain.run(vendor, plan, severity, at, as_json, account, zone, origin)
 
     @app.command(rich_help_panel=OPERATE, epilog=_ONCALL)
     def oncall(

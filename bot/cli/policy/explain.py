@@ -28,7 +28,7 @@ from bot.clock import utc_text
 from bot.config.settings import DeskSettings, load_desk
 from sla_core.catalog.load import load
 from sla_core.catalog.schema import zone
-from sla_core.policy import Plan, Policy, Severity, Term, amount_text, version_at
+from sla_core.policy import Origin, Plan, Policy, Severity, Term, amount_text, version_at
 from sla_core.promise import OPEN, Promise, Stretch, receipt
 
 BAR_WIDTH = 60
@@ -63,15 +63,16 @@ def run(
     json_output: bool,
     account: str | None = None,
     customers_zone: str | None = None,
+    origin: str | None = None,
 ) -> int:
     """Either of a plan, or of an account of the desk's file, with its order form and its zone."""
-    submitted_at = parse_at(at)
+    submitted_at, by = parse_at(at), _origin(origin)
     if account is not None:
-        found = of_account(load_desk(desk_path()), account, severity, submitted_at)
+        found = of_account(load_desk(desk_path()), account, severity, submitted_at, by)
     else:
         assert vendor is not None
         assert plan is not None
-        found = explanation(load(vendor), plan, severity, submitted_at, zone=_zone(customers_zone))
+        found = explanation(load(vendor), plan, severity, submitted_at, zone=_zone(customers_zone), origin=by)
     if json_output:
         print_json(as_json(found))
     else:
@@ -84,13 +85,24 @@ def explain(vendor: str | Path, plan: str, severity: str, at: datetime) -> dict[
     return as_json(explanation(load(vendor), plan, severity, at))
 
 
-def of_account(desk: DeskSettings, account: str, severity: str, at: datetime) -> Explanation:
+def of_account(
+    desk: DeskSettings, account: str, severity: str, at: datetime, origin: Origin = Origin.CHAT
+) -> Explanation:
     """Every clock of a ticket of an account. Raises UsageFault for an account that the file does not have."""
     if account not in desk.accounts:
         known = ", ".join(desk.accounts) or "none"
         raise UsageFault(f'the desk has no account "{account}"; it has {known}')
     found = desk.accounts[account]
-    return explanation(desk.policies, found.plan, severity, at, found.terms, found.zone)
+    return explanation(desk.policies, found.plan, severity, at, found.terms, found.zone, origin)
+
+
+def _origin(name: str | None) -> Origin:
+    if name is None:
+        return Origin.CHAT
+    try:
+        return Origin(name)
+    except ValueError:
+        raise UsageFault(f'--door: there is no door "{name}"; known are {", ".join(Origin)}') from None
 
 
 def _zone(name: str | None) -> str:
@@ -109,6 +121,7 @@ def explanation(
     at: datetime,
     terms: tuple[Term, ...] = (),
     zone: str = "",
+    origin: Origin = Origin.CHAT,
 ) -> Explanation:
     """Every clock of such a ticket, under the policy version in force at that instant.
 
@@ -117,7 +130,7 @@ def explanation(
     policy = version_at(list(policies), at.date())
     bought, class_ = plan_of(policy, plan), severity_of(policy, severity)
     clocks = []
-    for target in policy.targets(class_.id, terms, bought.id):
+    for target in policy.targets(class_.id, terms, bought.id, origin):
         calendar = policy.clock(bought.id, target, zone)
         if not zone and policy.calendar(bought.id, target.calendar).follows_customer:
             says = "counts hours in the customer's zone; name it by --zone Europe/Berlin, or an --account"

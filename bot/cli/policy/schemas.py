@@ -37,7 +37,16 @@ class _AsWritten(GenerateJsonSchema):
     def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> JsonSchemaValue:
         inner = schema["schema"]
         text: JsonSchemaValue = {"type": "string"}
-        return {"anyOf": [text, self.generate_inner(inner)]} if inner["type"] == "tuple" else text
+        match inner["type"]:
+            case "model" | "model-fields":
+                return self.generate_inner(inner)
+            case "tuple":
+                return {"anyOf": [text, self.generate_inner(inner)]}
+            case "dict":
+                table = self.generate_inner(inner)
+                return {**table, "additionalProperties": {"anyOf": [text, table["additionalProperties"]]}}
+            case _:
+                return text
 
 
 def schema_name(file: str) -> str:

@@ -14,14 +14,14 @@ from bot.clock import real_now
 from bot.config.alerts import AlertSource
 from bot.desk.desk import Desk
 from bot.desk.intake.form import LONGEST_DETAILS, LONGEST_SUMMARY, plan_exception
-from bot.desk.intake.open import opening_notes
+from bot.desk.intake.record import opening_notes
 from bot.desk.rarity import open_counted
 from bot.model.inbound import AlarmChanged, Answer, Done
 from bot.notify.alarms import AGAIN, FIRING, RESOLVED
 from bot.ports import Appended, Duplicate
 from bot.text import clean, named_time, one_line
 from sla_core.events import VIA_APP, CustomerWrote, Event, Opened
-from sla_core.policy import Policy
+from sla_core.policy import Origin, Policy
 from sla_core.ticket import State, Ticket
 from sla_core.triage import Proposal
 
@@ -120,6 +120,7 @@ async def _open(
             terms=account.terms,
             may_hold=account.may_hold,
             zone=account.zone,
+            origin=Origin.ALARM,
             exception=plan_exception(plan, proposal),
             notes=tuple(opening_notes(policy, proposal, earlier)),
             earlier=earlier,

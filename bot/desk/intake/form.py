@@ -20,7 +20,7 @@ from bot.model.views import Part, RichText, Strong, When
 from bot.notify import cards
 from bot.text import typed
 from sla_core.events import THE_CLOCK, Opened
-from sla_core.policy import Plan, Policy
+from sla_core.policy import Origin, Plan, Policy
 from sla_core.ticket import State, Ticket, fold
 from sla_core.triage import Answers, Kind, Option, Proposal
 
@@ -142,7 +142,7 @@ def already_in(key: str) -> Show:
 
 
 FORM = "intake"
-ACCOUNT, SUMMARY, DETAILS, KNOWN = "account", "summary", "details", "known"
+ACCOUNT, SUMMARY, DETAILS, KNOWN, CAME_IN = "account", "summary", "details", "known", "came_in"
 SOMETHING_NEW = "new"
 LONGEST_SUMMARY = 200
 LONGEST_DETAILS = 3000
@@ -183,6 +183,16 @@ class IntakeContext:
     """The channel of that message, if it is not `place`."""
     words_of: str = ""
     """The customer who wrote that message, if an agent opens the form: an address, a blank and a name."""
+
+    asks_origin: bool = False
+    """Whether the form asks an agent how the request came in."""
+
+    @property
+    def origin(self) -> Origin:
+        """How the request came in, as far as the form says."""
+        return (
+            Origin.PHONE if self.asks_origin and Origin.PHONE in self.values.get(CAME_IN, ()) else Origin.CHAT
+        )
 
     @property
     def account(self) -> Account | None:
@@ -236,6 +246,7 @@ def intake_form(intake: IntakeContext, now: datetime) -> Form:
             hint=(report.hint if report else None) or DETAILS_HINT,
             limit=LONGEST_DETAILS,
         ),
+        *([_way_in()] if intake.asks_origin else []),
         *(() if intake.duplicate_of else _questions(policy)),
         *_known(intake),
     ]
@@ -264,10 +275,16 @@ def _intro(intake: IntakeContext, now: datetime) -> Iterator[str]:
 def _preview(intake: IntakeContext, form: Form, now: datetime) -> RichText:
     if intake.duplicate_of:
         return preview_of_duplicate(intake.duplicate_of)
-    said = preview(intake.policy, intake.account, intake.policy.triage.relevant_answers(intake.values), now)
+    given = intake.policy.triage.relevant_answers(intake.values)
+    said = preview(intake.policy, intake.account, given, now, intake.origin)
     optional = [each for each in form.visible_fields() if not each.required and each.id != KNOWN]
     empty = tuple(each.label for each in optional if not any(intake.values.get(each.id, ())))
     return (*said, *preview_of_report(intake.policy, empty, len(optional)))
+
+
+def _way_in() -> Field:
+    ways = Option(Origin.CHAT, "In chat"), Option(Origin.PHONE, "By phone")
+    return ChoiceField(CAME_IN, "How did the customer report it?", ways, value=(Origin.CHAT,))
 
 
 def _questions(policy: Policy) -> list[Field]:
@@ -374,7 +391,9 @@ def _significant_words(text: str) -> Mapping[str, str]:
 MORE_ANSWERS_NEEDED = "Answer the questions to see the proposed severity and when we will respond."
 
 
-def preview(policy: Policy, account: Account | None, answers: Answers, now: datetime) -> RichText:
+def preview(
+    policy: Policy, account: Account | None, answers: Answers, now: datetime, origin: Origin = Origin.CHAT
+) -> RichText:
     """The proposed severity and what is due first, or why there is none. `answers` are the relevant ones."""
     triage = policy.triage_for(account.plan) if account else policy.triage
     elsewhere = triage.referral(answers)
@@ -394,7 +413,7 @@ def preview(policy: Policy, account: Account | None, answers: Answers, now: date
     advice = [f"\n{cards.without_full_stop(advice.says)}." for advice in triage.advised(answers)]
     return (
         Strong(f"Proposed: {_named(policy, proposal)}."),
-        *_due(policy, account, proposal, now),
+        *_due(policy, account, proposal, now, origin),
         *by_phone,
         *advice,
     )
@@ -421,7 +440,9 @@ def _named(policy: Policy, proposal: Proposal) -> str:
     return f"{proposal.severity}, {name}" if name.casefold() != proposal.severity.casefold() else name
 
 
-def _due(policy: Policy, account: Account, proposal: Proposal, now: datetime) -> Iterator[Part]:
+def _due(
+    policy: Policy, account: Account, proposal: Proposal, now: datetime, origin: Origin
+) -> Iterator[Part]:
     """What would be due first if the form were submitted now."""
     opened = Opened(
         at=now,
@@ -440,6 +461,7 @@ def _due(policy: Policy, account: Account, proposal: Proposal, now: datetime) ->
         terms=account.terms,
         may_hold=account.may_hold,
         zone=account.zone,
+        origin=origin,
     )
     ticket = fold("", (opened,))
     due = cards.next_due(ticket, policy, now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -31,13 +31,13 @@ from bot.desk.intake.form import (
     known_tickets,
     text_in,
 )
+from bot.desk.intake.record import asking_for_origin, author, duplicate_notes, opening_notes, origin_of
 from bot.desk.rarity import open_counted
 from bot.model.address import Actor, MessageRef, Place
 from bot.model.forms import OPENING, form_key, is_expired, opening_context
 from bot.model.inbound import Answer, Ask, Command, Done, FormChanged, FormClosed, Show, Submission
 from bot.model.views import Notice, Part, Quote, Strong
 from bot.notify.cards import duration, without_full_stop
-from bot.notify.rarity import note as rarity_note
 from bot.ports import Conflict, Duplicate, Message, NoSuchTicket, Priority
 from sla_core.events import VIA_FORM, Attachment, CustomerWrote, Event, Opened, Who
 from sla_core.policy import Policy
@@ -113,7 +113,7 @@ async def _words_of(desk: Desk, command: Command, accounts: Sequence[Account]) -
 
 async def _looked_up(desk: Desk, intake: IntakeContext, find_duplicates: bool = True) -> IntakeContext:
     """The context with the open tickets that may be the same."""
-    account = intake.account
+    account, intake = intake.account, asking_for_origin(desk, intake)
     if account is None:
         return intake
     known = await known_tickets(desk, intake.policy, account)
@@ -336,6 +336,7 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
     asked_in = Place.parse(intake.asked_in) if intake.asked_in else place
     channel = await _channel(desk, sent.actor, asked_in, account)
     is_agent = directory.is_agent(sent.actor, account)
+    origin = origin_of(intake, sent.actor)
     advice = [f"{without_full_stop(advice.says)}." for advice in triage.advised(given)]
 
     def draft(earlier: tuple[str, ...]) -> Opened:
@@ -357,17 +358,18 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
             terms=account.terms,
             may_hold=account.may_hold,
             zone=account.zone,
+            origin=origin,
             exception=form.plan_exception(plan, proposal),
             notes=(
-                *opening_notes(policy, proposal, earlier),
+                *opening_notes(policy, proposal, earlier, origin),
                 *(f"the customer was told: {without_full_stop(said)}" for said in advice),
-                *_duplicate_notes(intake),
+                *duplicate_notes(intake),
             ),
             files=_attached(sent),
             asked_in=str(asked_in) if intake.asked else "",
             asked_below=intake.asked,
             earlier=earlier,
-            words_of=_author(intake.words_of) if is_agent else None,
+            words_of=author(intake.words_of) if is_agent else None,
         )
 
     outcome = await open_counted(desk, sent.key, account, policy, proposal.severity, draft)
@@ -438,11 +440,6 @@ def _same_text(opened: Opened, sent: Submission) -> bool:
     return (opened.summary, opened.details) == (text_in(sent.values, SUMMARY), _details(sent))
 
 
-def _author(words_of: str) -> Who | None:
-    id, _, name = words_of.partition(" ")
-    return Who(id, name) if id else None
-
-
 async def _channel(desk: Desk, actor: Actor, place: Place, account: Account) -> Place:
     """The ticket's channel: this one, else one of the account that the actor is in, else its first."""
     channels = desk.directory.channels_of(account)
@@ -483,17 +480,3 @@ def _details(sent: Submission) -> str:
     """The typed details, and below them each file with its address."""
     files = (f"File: {file.name} ({file.url})" if file.url else f"File: {file.name}" for file in sent.files)
     return "\n".join(filter(None, (text_in(sent.values, DETAILS), *files)))
-
-
-def _duplicate_notes(intake: IntakeContext) -> Iterator[str]:
-    """Notes for agents about possible duplicates, whatever the customer chose."""
-    for each in intake.duplicates:
-        yield f"it looks like {each.ticket.key} (both say {', '.join(each.words)})"
-
-
-def opening_notes(policy: Policy, proposal: Proposal, earlier: Sequence[str]) -> Iterator[str]:
-    """Notes for agents: an overridden screening, or an unusual number of tickets of this severity."""
-    if proposal.overrides:
-        yield f"the answers override the screening: {without_full_stop(proposal.says)}"
-    if earlier:
-        yield rarity_note(proposal.severity, earlier, policy)

@@ -9,7 +9,7 @@ from bot.desk import rarity
 from bot.desk.desk import Desk, refusal
 from bot.desk.ticket.short_forms import TEXT, context_of, text_of, titled
 from bot.model.forms import ChoiceField, Field, Form, TextField
-from bot.model.inbound import Answer, Ask, Press, Submission
+from bot.model.inbound import Answer, Ask, Done, Press, Submission
 from sla_core.events import Event, SeverityChanged
 from sla_core.policy import Policy
 from sla_core.ticket import State, Ticket
@@ -76,4 +76,7 @@ async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
         workaround = is_downgrade and because == WORKAROUND
         return [SeverityChanged(now, desk.who(sent.actor), chosen, reason, workaround, earlier)]
 
-    return await desk.change(sent.key, ticket, decide)
+    answer = await desk.change(sent.key, ticket, decide)
+    if isinstance(answer, Done) and not answer.duplicate and account is not None:
+        await rarity.count_again(desk, account, policy, chosen, ticket.key)
+    return answer

@@ -13,7 +13,7 @@ from bot.desk.ticket.short_forms import TEXT, context_of, text_form, text_of
 from bot.model.forms import ChoiceField, Field, Form, TextField
 from bot.model.inbound import Answer, Ask, Done, Press, Submission
 from sla_core.calendar import instant_of
-from sla_core.engine import promises
+from sla_core.engine import promises, targets_of
 from sla_core.events import Answered, DueDateSet, Event, Extended, Kind
 from sla_core.policy import BusinessDays, Extension, Metric, Policy
 from sla_core.ticket import State, Ticket
@@ -102,7 +102,7 @@ def _extra_fault(ticket: Ticket, policy: Policy, extra: str, now: datetime) -> s
 
 def _extensions(ticket: Ticket, policy: Policy) -> list[Extension]:
     """The extensions that may still be granted."""
-    targets = policy.targets(ticket.severity, ticket.opened.terms, ticket.opened.plan)
+    targets = targets_of(ticket, policy, ticket.severity)
     in_days = [target for target in targets if isinstance(target.limit, BusinessDays)]
     return [e for target in in_days for e in target.extensions if e.id not in ticket.extensions]
 

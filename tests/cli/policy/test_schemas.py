@@ -13,6 +13,8 @@ from jsonschema import Draft202012Validator
 from sla_core.catalog.load import PACKS, load
 from tests.cli.conftest import Run
 
+OTHER_VENDORS = Path(__file__).resolve().parents[2] / "packs" / "other_vendors"
+
 
 def as_json(value: Any) -> Any:
     """As an editor sees TOML: dates are text."""
@@ -22,7 +24,7 @@ def as_json(value: Any) -> Any:
 def test_every_file_of_every_pack_fits_and_a_wrong_key_does_not(run: Run, tmp_path: Path) -> None:
     """contract.md, Commands."""
     schemas = json.loads(run("policy", "schema").out)
-    for file in sorted(PACKS.rglob("*.toml")):
+    for file in sorted([*PACKS.rglob("*.toml"), *OTHER_VENDORS.rglob("*.toml")]):
         validator = Draft202012Validator(schemas[file.name])
         content = as_json(tomllib.loads(file.read_text(encoding="utf-8")))
         assert [error.message for error in validator.iter_errors(content)] == [], file

@@ -19,6 +19,7 @@ from bot.desk.desk import Desk, InMemoryKeyValueStore
 from bot.desk.routes import answer
 from bot.model.inbound import AlarmChanged, Answer, Done
 from bot.model.views import Audience
+from sla_core.policy import Origin
 from sla_core.ticket import State
 from tests.desk.intake.form_filling import chooses
 from tests.desk_file import account, chat, desk_file
@@ -114,6 +115,7 @@ async def test_an_alarm_at_night_opens_an_emergency_and_pages(desk: DeskInMemory
     assert (desk.card_view(key).title, desk.card_view(key).severity) == ("API is down", "S1 (proposed)")
     facts = dict(desk.card_view(key, Audience.AGENTS).facts)
     assert facts["Proposed because"].startswith("an alarm of prod monitoring opened this ticket")
+    assert (await desk.ticket(key)).opened.origin is Origin.ALARM
     assert "opened by prod monitoring" in desk.card_view(key, Audience.AGENTS).about
     assert [page.person for page in (await desk.ticket(key)).pages] == ["bob", "kim"]
     assert "S1 for Acme GmbH: API is down" in desk.direct(BOB)[-1].text
