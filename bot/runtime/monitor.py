@@ -14,6 +14,7 @@ import structlog
 from bot import telemetry
 from bot.clock import SteadyClock
 from bot.desk.desk import Desk, try_lock
+from bot.fault_log import log_fault
 from bot.model.views import Notice
 from bot.notify.cards import duration
 from bot.ports import Clock, Message, PermanentFailure, Priority, TemporaryFailure
@@ -139,7 +140,7 @@ class LagMonitor:
         try:
             await pager_test.export_arrivals(self.desk)
         except Exception:  # a metric must not stop the checks
-            log.exception("could not read when the pager was last tested")
+            log_fault(log, "could not read when the pager was last tested")
 
     async def _store_unreachable(self, what: str, why: str, now: datetime) -> list[str]:
         """`what` is wrong with it: `does not answer` or `cannot be written`."""
@@ -181,7 +182,7 @@ class LagMonitor:
             try:
                 await self.send_lane(message.lane)
             except Exception:  # it is stored, and delivery may recover
-                log.exception("could not deliver an alarm", lane=message.lane)
+                log_fault(log, "could not deliver an alarm", lane=message.lane)
 
     async def _post_now(self, words: str, tone: Tone) -> bool:
         """Posts to triage without the outbox, for when the database is down. Whether any post succeeded."""

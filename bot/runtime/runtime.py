@@ -20,6 +20,7 @@ from bot.desk.desk import Desk
 from bot.desk.intake import conversation
 from bot.desk.tam import away, forecast, monthly
 from bot.desk.timed_work import TimedWork
+from bot.fault_log import log_fault
 from bot.ports import KeyValueStore, Outbox
 from bot.reports.promise_metrics import process_metrics
 from bot.runtime import pager_test, retention, scheduler
@@ -195,7 +196,7 @@ class Runtime:
                 try:
                     await learn()
                 except Exception:  # the desk continues with the cached data
-                    log.exception("could not refresh cached data")
+                    log_fault(log, "could not refresh cached data")
             if count % REFRESHES_PER_GROUPS == 0:
                 for line in await self.desk.directory.refresh(self.desk.platforms):
                     log.warning(line)

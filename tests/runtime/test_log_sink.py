@@ -12,6 +12,7 @@ import structlog
 
 from bot import telemetry
 from bot.log_sink import MOST_LINES, STUCK_AFTER, LogSink
+from bot.telemetry import shortened
 from tests.waiting import eventually
 
 FULL = Path("/dev/full")
@@ -119,3 +120,13 @@ async def test_a_fault_of_the_loop_that_goes_on_is_logged_once_a_minute() -> Non
         "socket.accept() out of system resource",
     ]
     assert logged[0]["why"] == "Too many open files"
+
+
+def test_long_values_are_cut_in_their_middle() -> None:
+    """A stranger's id of 100 KB, and a traceback that quotes it, fit into the line of any log reader."""
+    line = {"place": f"teams:{'x' * 100_000}!", "exception": f"File {'y' * 100_000} Bug"}
+    cut = shortened(None, "info", {**line, "count": 3, "what": ["a", "b"]})
+    assert (cut["count"], cut["what"]) == (3, ["a", "b"])
+    for name, text in line.items():
+        assert (cut[name][:8], cut[name][-4:]) == (text[:8], text[-4:])
+    assert len(str(cut)) < 20_000
