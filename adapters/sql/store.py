@@ -29,6 +29,7 @@ from adapters.sql.engines.engine import (
     upsert,
 )
 from adapters.sql.engines.sqlite import SqliteEngine
+from adapters.sql.engines.watched import WatchedEngine
 from adapters.sql.migrate import as_database_fault, ensure_ready
 from adapters.sql.tables import (
     KeyValueRow,
@@ -185,7 +186,7 @@ class SqlStore:
     """
 
     def __init__(self, engine: Engine, on_change: Callable[[], None] | None = None) -> None:
-        self.engine = engine
+        self.engine = WatchedEngine(engine)
         self.on_change = on_change
         """Called in the loop after each change that this process stored, as something may be due now."""
         self.real_clock: Clock = WallClock()
@@ -204,8 +205,8 @@ class SqlStore:
             await self.engine.write(partial(health.prove_write, now=self.real_clock.now()))
         except Exception as fault:
             log.warning("a write failed", why=" ".join(str(fault).split()), kind=type(fault).__name__)
-            return self.engine.public_words(fault)
-        return None
+            return self.engine.damage or self.engine.public_words(fault)
+        return self.engine.damage
 
     async def simulated_clock(self, wanted: SimulatedClock | None) -> SimulatedClock | None:
         return await self.engine.write(lambda db: stored_clock(db, wanted))

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import gzip
+import os
 import shutil
+import socket
 import sqlite3
-from asyncio import ReadTransport
+import sys
+from asyncio import ReadTransport, create_subprocess_exec
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from aiohttp import ClientSession
 
 from tests.harness import S2
-from tests.process.desk_process import DeskProcess, frontline
+from tests.process.desk_process import DeskProcess, environment, frontline
 from tests.process.forked_process import ForkedProcess
 from tests.process.live_site import LiveSite
+from tests.sql.raw_sql import damage
 from tests.waiting import eventually
 
 
@@ -30,8 +35,29 @@ def moved(source: Path, target: Path) -> None:
         shutil.move(file, target / file.name)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
+async def test_a_log_on_a_full_disk_stops_nothing(tmp_path: Path) -> None:
+    """Tickets are opened and answered; /readyz says what is wrong, and metrics count the lines."""
+    async with LiveSite(tmp_path) as site:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        full, given = os.open("/dev/full", os.O_WRONLY), environment(**site.environment, PORT=str(port))
+        serve = (sys.executable, "-m", "bot", "serve")
+        process = await create_subprocess_exec(*serve, cwd=tmp_path, env=given, stderr=full)
+        os.close(full)
+        site.desk = DeskProcess(process, [{"event": "listening", "address": f"http://127.0.0.1:{port}"}])
+        site.slack.bot_url = site.desk.events
+        await eventually(site.answers)
+        card = await site.opened(S2, "Bills are slow")
+        await site.in_hand(card)
+        assert await site.reasons() == "the log cannot be written: No space left on device"
+        assert await site.measured("frontline_log_lines_lost_total") > 0
+        assert await site.stopped() == 0
+        assert len(await site.history()) == 1
+
+
 async def test_a_log_whose_reader_is_gone_stops_nothing(tmp_path: Path) -> None:
-    """Tickets are opened and answered; /readyz says what is wrong."""
     async with LiveSite(tmp_path) as site:
         desk = await site.opens()
         stderr_of(desk).close()
@@ -67,7 +93,9 @@ async def test_a_database_that_another_process_locks_is_not_ready_and_recovers(t
         card = await site.opened(S2, "Bills are slow")
         with closing(sqlite3.connect(tmp_path / "frontline.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            assert await site.reasons() == "the database cannot be written: no answer within 3 s"
+            reply = await site.slack.command(site.alice, site.acme, "/support", "Locked out")
+            assert reply.status == 200
+            assert await site.reasons() == "the database cannot be written: database is locked"
             other.execute("ROLLBACK")
         await site.recovered()
         await site.in_hand(card)
@@ -83,7 +111,10 @@ async def test_a_database_file_that_is_deleted_is_never_written_into_the_void(tm
         kept.mkdir()
         moved(tmp_path, kept)
         says = "the database cannot be written: the database's file was deleted or replaced; put it back and"
-        assert (await site.reasons()).startswith(says)
+        assert says in await site.reasons()
+        for file in kept.glob("frontline.db*"):
+            shutil.copy(file, tmp_path / file.name)
+        assert says in await site.reasons(), "a restored copy is another file"
         await site.slack.command(site.alice, site.acme, "/support", "Lost?")
         modal = site.slack.modal_of(site.alice)
         assert modal
@@ -91,7 +122,8 @@ async def test_a_database_file_that_is_deleted_is_never_written_into_the_void(tm
         assert not refused.closed
         assert "Nothing was changed; please try again" in str(refused.errors)
         await site.killed()
-        moved(kept, tmp_path)
+        for file in kept.glob("frontline.db*"):
+            shutil.move(file, tmp_path / file.name)
         await site.opens()
         assert await site.reasons() == ""
         assert (await site.slack.submit(site.alice)).closed
@@ -100,7 +132,7 @@ async def test_a_database_file_that_is_deleted_is_never_written_into_the_void(tm
         assert len(await site.history()) == 2
 
 
-async def test_the_doctor_finds_a_damaged_file(tmp_path: Path) -> None:
+async def test_a_damaged_file_is_found_by_the_doctor_and_by_who_meets_the_damage(tmp_path: Path) -> None:
     async with LiveSite(tmp_path) as site:
         await site.opens()
         for number in range(5):
@@ -108,18 +140,18 @@ async def test_the_doctor_finds_a_damaged_file(tmp_path: Path) -> None:
         assert await site.stopped() == 0
         found = await frontline("doctor", folder=tmp_path, **site.environment)
         assert "damaged" not in found.out
-        file = tmp_path / "frontline.db"
-        page = 4096
-        with closing(sqlite3.connect(file)) as db:
-            ((root,),) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'event'").fetchall()
-        raw = bytearray(file.read_bytes())
-        raw[(root - 1) * page + 8 : root * page] = b"\xff" * (page - 8)
-        file.write_bytes(raw)
+        damage(tmp_path / "frontline.db", "event")
         found = await frontline("doctor", folder=tmp_path, **site.environment)
         assert found.code == 1
         assert "database: its file is damaged" in found.out
         assert "restore a backup" in found.out
         assert "Traceback" not in found.out + found.err
+        await site.opens()
+        work = site.posted(site.triage)[-1]
+        assert (await site.slack.press(site.bob, work, "Acknowledge")).status == 200
+        assert (await site.reasons()).startswith(
+            "the database cannot be written: it is damaged (database disk image is malformed)"
+        )
 
 
 async def test_a_compressed_body_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:

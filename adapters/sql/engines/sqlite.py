@@ -24,7 +24,9 @@ from adapters.sql.engines.engine import A, BatchJob, Job, T
 from bot.ports import StoreUnavailable
 
 BUSY_SECONDS = 10.0
-"""How long a connection waits for another process to finish its transaction."""
+"""How long a command waits for another process to finish its transaction."""
+ACT_BUSY_SECONDS = 2.5
+"""How long an act waits for it: platforms show an error of their own if there is no answer within three."""
 MAX_JOBS_PER_COMMIT = 64
 """Limits how long the first job of a batch waits for the last, and the loop for all of them."""
 CHECKPOINT_AFTER = 1_000
@@ -179,8 +181,9 @@ class SqliteEngine:
     def _begin_when_free(self, loop: asyncio.AbstractEventLoop) -> None:
         """Runs in the thread: waits while another process writes."""
         fault: BaseException | None = None
+        seconds = BUSY_SECONDS if self._secondary else min(BUSY_SECONDS, ACT_BUSY_SECONDS)
         try:
-            self._raw.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
+            self._raw.execute(f"PRAGMA busy_timeout={seconds * 1000:.0f}")
             try:
                 self._raw.execute("BEGIN IMMEDIATE")
             finally:
