@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import os
+import resource
 import shutil
 import socket
 import sqlite3
 import sys
+import time
 from asyncio import ReadTransport, create_subprocess_exec
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -170,3 +173,105 @@ async def test_a_compressed_body_is_refused_before_it_is_unpacked(tmp_path: Path
         assert await site.stopped() == 0
         assert "Traceback" not in str(desk.logged)
         assert desk.troubles() == []
+
+
+@contextmanager
+def idle_connections(desk: DeskProcess, number: int) -> Iterator[list[socket.socket]]:
+    """Connections on which nothing is sent; those that the desk does not accept wait in the system."""
+    host, _, port = desk.address.removeprefix("http://").rpartition(":")
+    with ExitStack() as opened:
+        made = [opened.enter_context(socket.socket()) for _ in range(number)]
+        for each in made:
+            each.setblocking(False)
+            each.connect_ex((host, int(port)))
+        yield made
+
+
+async def test_running_out_of_files_is_survived_and_logged_once(tmp_path: Path) -> None:
+    """Strangers take every file descriptor. Operators' METRICS_PORT is served by the same process."""
+    async with LiveSite(tmp_path) as site:
+        desk = await site.opens(METRICS_PORT="0")
+
+        def addresses() -> list[str]:
+            return [line["address"] for line in desk.logged if line.get("event") == "listening"]
+
+        public, own = await eventually(lambda: addresses() if len(addresses()) == 2 else [])
+        card = await site.opened(S2, "Bills are slow")
+        resource.prlimit(desk.process.pid, resource.RLIMIT_NOFILE, (128, 128))
+        with idle_connections(desk, 200):
+            await desk.says("the event loop reports a fault")
+        await site.in_hand(card)
+        async with ClientSession() as session:
+            for path, at_public in (("healthz", 200), ("readyz", 404), ("metrics", 404)):
+                async with session.get(f"{public}/{path}") as said:
+                    assert said.status == at_public
+                async with session.get(f"{own}/{path}") as said:
+                    assert said.status == 200
+                    assert "Bills are slow" not in await said.text()
+        assert await site.stopped() == 0
+        faults = [line for line in desk.troubles() if line["event"] == "the event loop reports a fault"]
+        assert [line["why"] for line in faults] == ["Too many open files"]
+        assert len(await site.history()) == 1
+
+
+@pytest.mark.soak
+async def test_three_thousand_idle_connections_are_closed_in_seconds(tmp_path: Path) -> None:
+    """More than the desk may open; each is closed, and all the while people are answered."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limits[1] < 4_000:
+        pytest.skip("this system lets a process open fewer files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1], limits[1]))
+    try:
+        async with LiveSite(tmp_path) as site:
+            desk = await site.opens()
+            resource.prlimit(desk.process.pid, resource.RLIMIT_NOFILE, (4_000, 4_000))
+            with idle_connections(desk, 3_000) as idle:
+                card = await site.opened(S2, "Bills are slow")
+                await eventually(lambda: all(is_closed(each) for each in idle))
+                await site.in_hand(card)
+            assert await site.stopped() == 0
+            assert len(desk.troubles()) <= 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def is_closed(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+@pytest.mark.soak
+async def test_a_lock_that_lasts_is_told_to_everybody(tmp_path: Path) -> None:
+    """The customer at once, operators by /readyz and the doctor, agents in triage after a minute."""
+    async with LiveSite(tmp_path) as site:
+        desk = await site.opens()
+        await site.slack.command(site.alice, site.acme, "/support", "Bills are slow")
+        began = time.monotonic()
+        with closing(sqlite3.connect(tmp_path / "frontline.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            refused = await site.slack.submit(site.alice, dict(S2))
+            assert not refused.closed
+            assert "Nothing was changed; please try again" in str(refused.errors)
+            assert "the database cannot be written: database is locked" in await site.reasons()
+            examined = await frontline("doctor", folder=tmp_path, **site.environment)
+            assert examined.code == 1
+            assert "database is locked" in examined.out, examined
+            assert "the bot is in #triage" in examined.out, "the rest is checked all the same"
+            behind = "Frontline is behind: Its database cannot be written, so nothing can be decided or sent."
+            await site.slack.until(lambda: behind in told(site), 180)
+            assert time.monotonic() - began > 30
+            other.execute("ROLLBACK")
+        await site.recovered()
+        await site.slack.until(lambda: "Frontline's database works again." in told(site), 60)
+        assert (await site.slack.submit(site.alice)).closed
+        assert await site.stopped() == 0
+        assert not [line for line in desk.logged if line.get("level") == "none"]
+        assert len(await site.history()) == 1
+
+
+def told(site: LiveSite) -> str:
+    return " ".join(site.text(message) for message in site.triage.messages)
