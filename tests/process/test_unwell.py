@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import os
 import resource
@@ -11,8 +12,8 @@ import sqlite3
 import sys
 import time
 from asyncio import ReadTransport, create_subprocess_exec
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,9 @@ from tests.process.forked_process import ForkedProcess
 from tests.process.live_site import LiveSite
 from tests.sql.raw_sql import damage
 from tests.waiting import eventually
+
+AT_ONCE = 50
+"""Connections; more than the system queues for a listener would be tried again for a minute."""
 
 
 def stderr_of(desk: DeskProcess) -> ReadTransport:
@@ -175,15 +179,18 @@ async def test_a_compressed_body_is_refused_before_it_is_unpacked(tmp_path: Path
         assert desk.troubles() == []
 
 
-@contextmanager
-def idle_connections(desk: DeskProcess, number: int) -> Iterator[list[socket.socket]]:
+@asynccontextmanager
+async def idle_connections(desk: DeskProcess, number: int) -> AsyncIterator[list[socket.socket]]:
     """Connections on which nothing is sent; those that the desk does not accept wait in the system."""
     host, _, port = desk.address.removeprefix("http://").rpartition(":")
+    loop = asyncio.get_running_loop()
     with ExitStack() as opened:
         made = [opened.enter_context(socket.socket()) for _ in range(number)]
         for each in made:
             each.setblocking(False)
-            each.connect_ex((host, int(port)))
+        for begin in range(0, number, AT_ONCE):
+            some = made[begin : begin + AT_ONCE]
+            await asyncio.gather(*(loop.sock_connect(each, (host, int(port))) for each in some))
         yield made
 
 
@@ -198,7 +205,7 @@ async def test_running_out_of_files_is_survived_and_logged_once(tmp_path: Path) 
         public, own = await eventually(lambda: addresses() if len(addresses()) == 2 else [])
         card = await site.opened(S2, "Bills are slow")
         resource.prlimit(desk.process.pid, resource.RLIMIT_NOFILE, (128, 128))
-        with idle_connections(desk, 200):
+        async with idle_connections(desk, 200):
             await desk.says("the event loop reports a fault")
         await site.in_hand(card)
         async with ClientSession() as session:
@@ -225,7 +232,7 @@ async def test_three_thousand_idle_connections_are_closed_in_seconds(tmp_path: P
         async with LiveSite(tmp_path) as site:
             desk = await site.opens()
             resource.prlimit(desk.process.pid, resource.RLIMIT_NOFILE, (4_000, 4_000))
-            with idle_connections(desk, 3_000) as idle:
+            async with idle_connections(desk, 3_000) as idle:
                 card = await site.opened(S2, "Bills are slow")
                 await eventually(lambda: all(is_closed(each) for each in idle))
                 await site.in_hand(card)
