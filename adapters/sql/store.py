@@ -81,11 +81,10 @@ _UNLOCK = _DELETE.where(col(KeyValueRow.value) == bindparam("holder"))
 LOCKS = "lock"
 
 
-def _put(db: Connection, topic: str, key: str, value: str, expires_at: datetime | None) -> None:
+def _put(db: Connection, topic: str, key: str, value: str, until: datetime | None) -> None:
     """KeyValueStore.put."""
-    given = {"topic": topic, "key": key, "value": value, "at": 0}
-    given |= {"expires_at": None if expires_at is None else micros(expires_at)}
-    db.execute(upsert(db.dialect.name, KeyValueRow, "value", "expires_at"), given)
+    row = KeyValueRow(topic=topic, key=key, value=value, expires_at=micros(until) if until else None)
+    db.execute(upsert(db.dialect.name, KeyValueRow, "value", "expires_at"), row.model_dump())
 
 
 def _get(db: Connection, topic: str, key: str, now: datetime) -> str | None:

@@ -381,7 +381,7 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
             answer = await self._dispatch(self._reader.message_action(read, home, SEND_TO_CUSTOMER, message))
             return await self._responder.to_act(read, RequestKind.TASK, answer)
         except Exception:
-            log.exception("message action failed")
+            log_fault(log, "message action failed")
             return self._responder.failed(read, RequestKind.TASK)
 
     async def _on_action(self, read: Activity, home: str, kind: RequestKind, data: Any) -> Reply:
