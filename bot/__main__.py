@@ -223,20 +223,15 @@ async def _serve() -> int:
         desk, connected, routes = await open_ones.enter_async_context(_desk(env, settings, store))
         learn = [*(each.learn for each in connected), feeds.learn]
         runtime = Runtime(
-            desk, store, store, store, pager_test_at=env.pager_test_at, expiring_store=store, learn=learn
+            *(desk, store, store, store),
+            pager_test_at=env.pager_test_at,
+            expiring_store=store,
+            learn=learn,
+            parts=[sink.faults, *(each.readiness_faults for each in connected)],
         )
-        store.on_change = runtime.store_changed
-
-        async def ready() -> list[str]:
-            return [
-                *([fault] if (fault := sink.fault) else ()),
-                *await runtime.readiness_faults(),
-                *(line for each in connected for line in each.readiness_faults()),
-            ]
-
-        server = WebServer(
-            env.host, env.port, routes, ready, exposition, for_operators=env.metrics_port is None
-        )
+        store.on_change, store.engine.on_write_fault = runtime.store_changed, runtime.write_failed
+        ready, shared = runtime.readiness_faults, env.metrics_port is None
+        server = WebServer(env.host, env.port, routes, ready, exposition, for_operators=shared)
         await server.start()
         if env.metrics_port is not None:
             own = WebServer(env.host, env.metrics_port, (), ready, exposition)

@@ -21,7 +21,7 @@ LAST_LINES_WITHIN = 1.0
 class LogSink:
     """A file-like object for `structlog.WriteLoggerFactory`. `write` never blocks and never raises.
 
-    After a fault it goes on with the next line. `fault` says what is wrong at the moment.
+    After a fault it goes on with the next line. `faults` says what is wrong at the moment.
     """
 
     def __init__(self, descriptor: int, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -51,15 +51,14 @@ class LogSink:
             return
         self._thread.join(within)
 
-    @property
-    def fault(self) -> str | None:
-        """Why lines are lost or late, for /readyz; None if they are written."""
+    def faults(self) -> list[str]:
+        """Why lines are lost or late, for /readyz; empty if they are written."""
         if self._problem:
-            return f"the log cannot be written: {self._problem}"
+            return [f"the log cannot be written: {self._problem}"]
         since = self._writing_since
         if since is not None and self._monotonic() - since > STUCK_AFTER:
-            return "the log cannot be written: its reader has stopped reading"
-        return None
+            return ["the log cannot be written: its reader has stopped reading"]
+        return []
 
     def _lose(self) -> None:
         self._lost += 1

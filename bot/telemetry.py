@@ -6,7 +6,7 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from typing import Any, Protocol, TextIO, cast
 
 import structlog
@@ -29,6 +29,7 @@ def configure_logs(quiet: bool = False, sink: LineSink | None = None) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            shortened,
             structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
             if on_terminal
             else structlog.processors.JSONRenderer(),
@@ -38,6 +39,22 @@ def configure_logs(quiet: bool = False, sink: LineSink | None = None) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_Forwarded()], level=logging.WARNING, force=True)
+
+
+MOST_CHARACTERS, MOST_OF_A_TRACEBACK = 2_000, 16_000
+"""Of one value of a log line. Log readers drop or split lines of more than 64 KiB."""
+
+
+def shortened(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A processor that cuts the middle out of long values: strangers send ids of any length."""
+    for name, value in line.items():
+        if value is None or isinstance(value, bool | int | float):
+            continue
+        text = value if isinstance(value, str) else str(value)
+        most = MOST_OF_A_TRACEBACK if name == "exception" else MOST_CHARACTERS
+        if len(text) > most:
+            line[name] = f"{text[: most // 2]} … {text[-most // 2 :]}"
+    return line
 
 
 class _Forwarded(logging.Handler):

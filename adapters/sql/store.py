@@ -29,6 +29,7 @@ from adapters.sql.engines.engine import (
     upsert,
 )
 from adapters.sql.engines.sqlite import SqliteEngine
+from adapters.sql.engines.watched import WatchedEngine
 from adapters.sql.migrate import as_database_fault, ensure_ready
 from adapters.sql.tables import (
     KeyValueRow,
@@ -80,11 +81,10 @@ _UNLOCK = _DELETE.where(col(KeyValueRow.value) == bindparam("holder"))
 LOCKS = "lock"
 
 
-def _put(db: Connection, topic: str, key: str, value: str, expires_at: datetime | None) -> None:
+def _put(db: Connection, topic: str, key: str, value: str, until: datetime | None) -> None:
     """KeyValueStore.put."""
-    given = {"topic": topic, "key": key, "value": value, "at": 0}
-    given |= {"expires_at": None if expires_at is None else micros(expires_at)}
-    db.execute(upsert(db.dialect.name, KeyValueRow, "value", "expires_at"), given)
+    row = KeyValueRow(topic=topic, key=key, value=value, expires_at=micros(until) if until else None)
+    db.execute(upsert(db.dialect.name, KeyValueRow, "value", "expires_at"), row.model_dump())
 
 
 def _get(db: Connection, topic: str, key: str, now: datetime) -> str | None:
@@ -185,7 +185,7 @@ class SqlStore:
     """
 
     def __init__(self, engine: Engine, on_change: Callable[[], None] | None = None) -> None:
-        self.engine = engine
+        self.engine = WatchedEngine(engine)
         self.on_change = on_change
         """Called in the loop after each change that this process stored, as something may be due now."""
         self.real_clock: Clock = WallClock()
@@ -204,8 +204,8 @@ class SqlStore:
             await self.engine.write(partial(health.prove_write, now=self.real_clock.now()))
         except Exception as fault:
             log.warning("a write failed", why=" ".join(str(fault).split()), kind=type(fault).__name__)
-            return self.engine.public_words(fault)
-        return None
+            return self.engine.damage or self.engine.public_words(fault)
+        return self.engine.damage
 
     async def simulated_clock(self, wanted: SimulatedClock | None) -> SimulatedClock | None:
         return await self.engine.write(lambda db: stored_clock(db, wanted))

@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 from adapters.web.server import Route
 from adapters.web.signatures import has_bearer_token, is_standard_webhook
 from bot.config.alerts import AlertFormat, AlertSource
+from bot.fault_log import log_fault
 from bot.model.inbound import AlarmChanged, Dispatch, Done
 from bot.ports import Clock
 
@@ -196,7 +197,7 @@ class AlertHooks:
         try:
             answer = await self._dispatch(alarm)
         except Exception:
-            log.exception("an alarm could not be recorded", source=source.name)
+            log_fault(log, "an alarm could not be recorded", source=source.name)
             return _refused(503, "The notification could not be recorded now. Please send it again.")
         if not isinstance(answer, Done):
             log.error("an alarm was refused", source=source.name, answer=answer)

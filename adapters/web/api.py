@@ -27,6 +27,7 @@ from bot.api.operations import OPERATIONS, PREFIX, Operation, Request
 from bot.api.reading import EventIndex, TicketIndex
 from bot.clock import real_now
 from bot.desk.desk import Desk
+from bot.fault_log import log_fault
 from bot.model.api_token import Scope, Token, TokenStore, digest_of
 from bot.ports import KeyValueStore, StoreUnavailable
 from bot.text import storable
@@ -104,7 +105,7 @@ class ApiAccess:
                 log.warning("an API request cannot be answered now", why=str(why))
                 return _problem(_unavailable())
             except Exception:
-                log.exception("an API request failed", method=request.method)
+                log_fault(log, "an API request failed", method=request.method)
                 return _problem(_unavailable())
 
         return handle

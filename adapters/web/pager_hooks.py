@@ -15,6 +15,7 @@ from aiohttp import web
 from adapters.web.server import Route
 from adapters.web.signatures import is_from_pagerduty, is_standard_webhook
 from bot.config.pagers import PAGERDUTY
+from bot.fault_log import log_fault
 from bot.model.inbound import Dispatch, PagerAcknowledged
 from bot.ports import RedeliverLater, StoreUnavailable
 from bot.text import one_line
@@ -76,7 +77,7 @@ def pager_routes(
                 log.warning("an acknowledgement will be sent again", pager=name, why=str(busy))
                 return _answer(503, _SEND_AGAIN)
             except Exception:
-                log.exception("an acknowledgement could not be recorded", pager=name)
+                log_fault(log, "an acknowledgement could not be recorded", pager=name)
                 return _answer(503, _SEND_AGAIN)
         return web.json_response({"accepted": True}, status=202)
 

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import structlog
-from aiohttp import web
+from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from bot.faults import OperatorFault
@@ -137,7 +137,7 @@ async def _read_whole(request: web.Request, handler: Handler) -> web.StreamRespo
     connection = transport.get_protocol() if transport else None
     if not isinstance(connection, _Connection):
         return await handler(request)
-    connection.request_began()
+    connection.request_began(request.content)
     try:
         if (request.content_length or 0) > LARGEST:
             raise web.HTTPRequestEntityTooLarge(max_size=LARGEST, actual_size=request.content_length or 0)
@@ -178,6 +178,7 @@ class _Connection(asyncio.Protocol):
         self._http = http
         self._transport: asyncio.Transport | None = None
         self._idle: asyncio.TimerHandle | None = None
+        self._body: StreamReader | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -185,23 +186,32 @@ class _Connection(asyncio.Protocol):
         self._http.connection_made(transport)
         self.request_ended()
 
-    def request_began(self) -> None:
-        if self._idle is not None:
-            self._idle.cancel()
-            self._idle = None
+    def request_began(self, body: StreamReader) -> None:
+        self._wait_no_longer()
+        self._body = body
 
     def request_ended(self) -> None:
-        self.request_began()
+        self._wait_no_longer()
+        self._body = None
         if self._transport is not None:
             self._idle = asyncio.get_running_loop().call_later(IDLE, self._transport.abort)
 
     def connection_lost(self, why: Exception | None) -> None:
-        self._transport = None
-        self.request_began()
+        self._transport = self._body = None
+        self._wait_no_longer()
         self._http.connection_lost(why)
 
     def data_received(self, data: bytes) -> None:
         self._http.data_received(data)
+        body = self._body
+        # aiohttp queues the fault of a broken chunk behind the request, which would wait for its body.
+        if body is not None and not body.is_eof() and getattr(self._http, "_messages", None):
+            body.set_exception(web.RequestPayloadError("the body is malformed"))
+
+    def _wait_no_longer(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
 
     def eof_received(self) -> bool | None:
         return self._http.eof_received()

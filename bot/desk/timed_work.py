@@ -15,6 +15,7 @@ from bot.clock import later
 from bot.desk import help_position, notes, ticket_board, unticketed
 from bot.desk.desk import BOARD, LOCK_LIFE, Desk
 from bot.desk.tam import forecast, monthly
+from bot.fault_log import log_fault
 from bot.model.address import Place
 from bot.ports import Timer, TimerResult
 
@@ -88,4 +89,4 @@ class TimedWork:
             try:
                 await WORK[kind](self.desk, key)
             except Exception:  # one must not delay the others, and it is tried a second time
-                log.exception("the work of a timer failed", kind=kind, key=key)
+                log_fault(log, "the work of a timer failed", kind=kind, key=key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 
 from bot.desk.desk import Desk
+from bot.fault_log import log_fault
 from bot.notify.pages import page_of
 from bot.ports import Message, StoreUnavailable
 
@@ -24,4 +25,4 @@ async def record(desk: Desk, message: Message) -> None:
     except StoreUnavailable:
         raise
     except Exception:  # the page must still not be sent again
-        log.exception("could not record that a page arrived", message=message.key)
+        log_fault(log, "could not record that a page arrived", message=message.key)

@@ -12,6 +12,7 @@ from bot.api import webhooks
 from bot.desk import channels, help_position, ticket_board, unticketed
 from bot.desk.desk import Desk
 from bot.desk.intake import conversation
+from bot.fault_log import log_fault
 from bot.model.address import Place
 from bot.model.views import Audience, View
 from bot.notify.message_factory import WEBHOOKS
@@ -71,7 +72,7 @@ async def _on_ticket_message_sent(desk: Desk, outgoing: Outgoing, view: View | N
             assert isinstance(message.to, Place)
             await help_position.on_message(desk, message.to, message.key)
     except Exception:
-        log.exception("could not link or count a ticket's card", message=message.key)
+        log_fault(log, "could not link or count a ticket's card", message=message.key)
 
 
 TICKET_MESSAGE = MessageKind(on_sent=_on_ticket_message_sent)

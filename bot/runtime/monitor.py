@@ -12,13 +12,14 @@ from typing import Protocol
 import structlog
 
 from bot import telemetry
-from bot.clock import SteadyClock
+from bot.clock import SteadyClock, WakeSignal
 from bot.desk.desk import Desk, try_lock
+from bot.fault_log import log_fault
 from bot.model.views import Notice
 from bot.notify.cards import duration
 from bot.ports import Clock, Message, PermanentFailure, Priority, TemporaryFailure
 from bot.runtime import pager_test
-from bot.runtime.write_proof import ProvableStore, WriteProof
+from bot.runtime.write_proof import GOOD_FOR, ProvableStore, WriteProof
 from sla_core.promise import Tone
 
 log = structlog.get_logger(__name__)
@@ -73,18 +74,28 @@ class LagMonitor:
     _told_unreachable: bool = False
     _told_of_jump: bool = False
     _write_proof: WriteProof = field(init=False)
+    _suspicion: WakeSignal = field(default_factory=WakeSignal)
 
     def __post_init__(self) -> None:
         self._write_proof = self.write_proof or WriteProof(self.store, self.clock)
 
     async def run(self) -> None:
-        """Checks until cancelled. The first check comes after EVERY, so that a desk can catch up first."""
+        """Checks until cancelled, after each EVERY and after a suspicion.
+
+        The first check comes after EVERY, so that a desk can catch up first.
+        """
         now = self.clock.now()
         _export(await self.store.store_stats(self._due_before(now)), now)
         await self._export_pager_test()
         while True:
-            await self.clock.sleep_until(self.clock.now() + EVERY)
+            await self._suspicion.wait(self.clock, self.clock.now() + EVERY)
             await self.check()
+            await self.clock.sleep_until(self.clock.now() + GOOD_FOR)
+
+    def suspect(self) -> None:
+        """A write has failed: checks now, unless it is known already that the store is unwell."""
+        if self._unreachable_since is None:
+            self._suspicion.trigger()
 
     async def check(self) -> list[str]:
         """Checks once and alerts agents when a delay begins or ends. Returns a line for each delay."""
@@ -139,7 +150,7 @@ class LagMonitor:
         try:
             await pager_test.export_arrivals(self.desk)
         except Exception:  # a metric must not stop the checks
-            log.exception("could not read when the pager was last tested")
+            log_fault(log, "could not read when the pager was last tested")
 
     async def _store_unreachable(self, what: str, why: str, now: datetime) -> list[str]:
         """`what` is wrong with it: `does not answer` or `cannot be written`."""
@@ -181,7 +192,7 @@ class LagMonitor:
             try:
                 await self.send_lane(message.lane)
             except Exception:  # it is stored, and delivery may recover
-                log.exception("could not deliver an alarm", lane=message.lane)
+                log_fault(log, "could not deliver an alarm", lane=message.lane)
 
     async def _post_now(self, words: str, tone: Tone) -> bool:
         """Posts to triage without the outbox, for when the database is down. Whether any post succeeded."""

@@ -10,6 +10,7 @@ import structlog
 from bot import telemetry
 from bot.clock import parse_instant
 from bot.desk.desk import Desk
+from bot.fault_log import log_fault
 from bot.model.views import Notice, View
 from bot.ports import KeyValueStore, Message, Outgoing, Priority, Timer, TimerResult
 
@@ -66,7 +67,7 @@ async def record_arrival(desk: Desk, outgoing: Outgoing, view: View | None, now:
         await desk.key_values.put(TOPIC, to, f"{now.isoformat()} {took:.3f}")
         await export_arrivals(desk)
     except Exception:
-        log.exception("could not record that a test of the pager arrived", to=to)
+        log_fault(log, "could not record that a test of the pager arrived", to=to)
 
 
 async def arrivals(key_values: KeyValueStore) -> list[Arrival]:

@@ -20,6 +20,7 @@ from bot.desk.desk import Desk
 from bot.desk.intake import conversation
 from bot.desk.tam import away, forecast, monthly
 from bot.desk.timed_work import TimedWork
+from bot.fault_log import log_fault
 from bot.ports import KeyValueStore, Outbox
 from bot.reports.promise_metrics import process_metrics
 from bot.runtime import pager_test, retention, scheduler
@@ -69,12 +70,15 @@ class Runtime:
     """The store to delete old rows from; None: nothing is deleted."""
     learn: Sequence[Callable[[], Awaitable[None]]] = ()
     """Functions with which platforms refresh data that another process may have changed."""
+    parts: Sequence[Callable[[], Sequence[str]]] = ()
+    """What else says whether it is ready: the log and the platforms."""
     _scheduler_signal: WakeSignal = field(default_factory=WakeSignal)
     _delivery_signal: WakeSignal = field(default_factory=WakeSignal)
     _failing: set[str] = field(default_factory=set)
     _progress_at: datetime = field(default_factory=real_now)
     _delivery: Delivery = field(init=False)
     _write_proof: WriteProof | None = field(init=False)
+    _monitor: LagMonitor | None = None
 
     def __post_init__(self) -> None:
         self._write_proof = WriteProof(self.stats, WallClock()) if self.stats is not None else None
@@ -85,9 +89,17 @@ class Runtime:
         self._scheduler_signal.trigger()
         self._delivery_signal.trigger()
 
+    def write_failed(self) -> None:
+        """Proves a write at once. Call it when the database has made a write fail."""
+        if self._write_proof is not None:
+            self._write_proof.forget()
+        if self._monitor is not None:
+            self._monitor.suspect()
+
     async def readiness_faults(self) -> list[str]:
         """Why the desk is not ready, for /readyz; empty if it is. Raises what the store raises."""
-        failing = [f"{loop} is failing" for loop in sorted(self._failing)]
+        failing = [line for faults_of in self.parts for line in faults_of()]
+        failing += [f"{loop} is failing" for loop in sorted(self._failing)]
         if jumped := clock_fault(self.desk.clock):
             failing.append(jumped)
         if self._write_proof and (unwritable := await self._write_proof.fault()):
@@ -116,8 +128,8 @@ class Runtime:
             tasks.append(asyncio.create_task(self._supervised(name, loop)))
         if self.stats is not None:
             send_lane = self._delivery.send_lane
-            monitor = LagMonitor(self.desk, self.stats, WallClock(), send_lane, self._write_proof)
-            tasks.append(asyncio.create_task(self._supervised("monitor", monitor.run)))
+            self._monitor = LagMonitor(self.desk, self.stats, WallClock(), send_lane, self._write_proof)
+            tasks.append(asyncio.create_task(self._supervised("monitor", self._monitor.run)))
         try:
             yield
         finally:
@@ -195,7 +207,7 @@ class Runtime:
                 try:
                     await learn()
                 except Exception:  # the desk continues with the cached data
-                    log.exception("could not refresh cached data")
+                    log_fault(log, "could not refresh cached data")
             if count % REFRESHES_PER_GROUPS == 0:
                 for line in await self.desk.directory.refresh(self.desk.platforms):
                     log.warning(line)

@@ -46,6 +46,10 @@ class WriteProof:
                 self._asked_at = self.clock.now()
             return self._found
 
+    def forget(self) -> None:
+        """The next question writes, however soon it comes: a write of the desk has failed."""
+        self._asked_at = None
+
     async def _try(self) -> str | None:
         try:
             async with asyncio.timeout(TIMEOUT):

@@ -17,6 +17,7 @@ from bot.clock import parse_instant
 from bot.config.oncall_calendar import OnCallCalendar, UnreadableCalendar
 from bot.config.settings import load_desk
 from sla_core.catalog.load import Faults, load
+from tests.cli.conftest import Run
 from tests.harness import DESK_FILE
 
 PACKS = Path(__file__).resolve().parents[2] / "sla_core" / "catalog" / "packs"
@@ -93,6 +94,13 @@ VALUES += [
 _VALUE = re.compile(r"(?<== )[^\n]+")
 
 
+TICKETS = """opened,severity,responded,resolved,ticket
+2026-03-20T16:30:00+01:00,S2,2026-03-20T17:00:00+01:00,2026-03-23T10:00:00+01:00,ACME-1
+2026-03-21T09:00:00Z,S1,,2026-03-21T11:30:00Z,"ACME-2, again"
+2026-03-24T08:00:00Z,S3,2026-03-25T08:00:00Z,,ACME-3
+"""
+
+
 def with_other_values(text: str, seed: int) -> str:
     """The same file, still TOML, with values of other kinds and sizes."""
     chance = random.Random(seed)
@@ -164,3 +172,17 @@ def test_a_garbled_calendar(seed: int) -> None:
 )
 def test_a_garbled_instant(text: str) -> None:
     survives(lambda: parse_instant(text), ValueError)
+
+
+def test_a_garbled_table_of_tickets(run: Run, tmp_path: Path) -> None:
+    """What can be understood is replayed; what cannot is a fault that names the file."""
+    file, words = tmp_path / "tickets.csv", ("simulate", "--vendor", "m3ter", "--plan", "gold")
+    codes = set()
+    for seed in range(60):
+        text = garbled(TICKETS, seed)
+        file.write_bytes(text.encode() if seed % 10 else text.encode("utf-16"))
+        said = run(*words, "--tickets", str(file), "--until", "2026-04-01T00:00:00Z", "--json")
+        assert said.code in (0, 1), said
+        assert said.code == 0 or "tickets.csv" in said.err
+        codes.add(said.code)
+    assert codes == {0, 1}

@@ -20,6 +20,8 @@ STOPS_WITHIN = 30.0
 """Seconds for a stop: three times those that it has, for a busy machine."""
 TOKEN, SECRET = "xoxb-frontline", "signing-secret-of-the-app"
 """What FakeSlack expects of the desk, and signs with."""
+LONGEST_LINE = 2**24
+"""Bytes. A longer one ends the reading, and the process is then waited for in vain."""
 OURS = ("SLACK_", "FRONTLINE_", "MICROSOFT_", "DATABASE_URL", "HOST", "PORT", "COVERAGE")
 
 
@@ -66,7 +68,12 @@ async def _started(
     if module == "bot":
         return await ForkedProcess.start(words, folder, environment(**given))
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, *words, cwd=folder, env=environment(**given), stdout=PIPE, stderr=PIPE
+        *(sys.executable, "-m", module, *words),
+        cwd=folder,
+        env=environment(**given),
+        stdout=PIPE,
+        stderr=PIPE,
+        limit=LONGEST_LINE,
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlencode
 
-from aiohttp import ClientSession
+from aiohttp import ClientConnectionError, ClientSession
 
 from adapters.sql.store import connect
 from demo.slack import Channel, FakeSlack, Message, Person, SubmitReply
@@ -244,6 +244,21 @@ class LiveSite:
             return not await self.reasons()
 
         await eventually(ready)
+
+    async def answers(self) -> bool:
+        """Whether it listens already."""
+        try:
+            return (await self.gets("/healthz"))[0] == 200
+        except ClientConnectionError:
+            return False
+
+    async def measured(self, name: str) -> float:
+        """A value without labels of its metrics."""
+        assert self.desk
+        async with ClientSession() as session, session.get(f"{self.desk.address}/metrics") as said:
+            lines = (await said.text()).splitlines()
+        (value,) = (line.split()[1] for line in lines if line.startswith(f"{name} "))
+        return float(value)
 
     async def gets(self, path: str) -> tuple[int, Any]:
         assert self.desk

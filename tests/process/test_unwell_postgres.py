@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -83,6 +83,21 @@ def renamed(server: Postgres, database: str) -> Iterator[None]:
     )
 
 
+@contextmanager
+def crowded(server: Postgres, database: str) -> Iterator[None]:
+    """Other programs hold every connection that the server allows."""
+    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+    everything = server.url("postgres")
+    with psycopg.connect(everything, autocommit=True) as admin, ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(psycopg.connect(everything))
+            except psycopg.OperationalError:
+                if not admin.execute(end, [name_of(database)]).fetchall():
+                    break
+        yield
+
+
 async def is_said(
     site: SiteOnPostgres, server: Postgres, fault: Fault, why: str, doctor: str = ""
 ) -> Message:
@@ -141,6 +156,7 @@ async def test_each_fault_of_the_database_is_said_and_survived(tmp_path: Path) -
                 (locked, lock, lock),
                 (read_only, read_only_words, read_only_words),
                 (renamed, "the server cannot be reached", "does not exist"),
+                (crowded, "the server cannot be reached", "too many clients already"),
                 (halted, "the server cannot be reached", "cannot be reached"),
             ):
                 card = await is_said(site, server, fault, why, doctor)
@@ -153,4 +169,4 @@ async def test_each_fault_of_the_database_is_said_and_survived(tmp_path: Path) -
             assert site.told(behind) == 1
             assert await site.stopped() == 0
             no_traceback(desk)
-            assert len(await site.history()) == 4
+            assert len(await site.history()) == 5

@@ -12,6 +12,7 @@ import structlog
 
 from bot import telemetry
 from bot.log_sink import MOST_LINES, STUCK_AFTER, LogSink
+from bot.telemetry import shortened
 from tests.waiting import eventually
 
 FULL = Path("/dev/full")
@@ -44,7 +45,7 @@ async def test_lines_arrive_whole_and_in_order(pipe: tuple[int, int]) -> None:
         lines = log.read().splitlines()
     assert lines[:100] == [f"line {number} – ü" for number in range(100)]
     assert lines[100] == r"a lone surrogate: \udc80"
-    assert sink.fault is None
+    assert sink.faults() == []
 
 
 async def test_a_reader_that_is_gone_is_a_fault_until_lines_can_be_written(pipe: tuple[int, int]) -> None:
@@ -52,7 +53,7 @@ async def test_a_reader_that_is_gone_is_a_fault_until_lines_can_be_written(pipe:
     sink, before = LogSink(writer), lost()
     os.close(reader)
     sink.write("nobody reads this\n")
-    await eventually(lambda: sink.fault == "the log cannot be written: Broken pipe")
+    await eventually(lambda: sink.faults() == ["the log cannot be written: Broken pipe"])
     assert lost() == before + 1
     sink.close()
 
@@ -64,10 +65,10 @@ async def test_after_a_full_disk_the_log_goes_on_and_says_what_is_missing(tmp_pa
     sink = LogSink(descriptor)
     for _ in range(3):
         sink.write("lost\n")
-    await eventually(lambda: sink.fault == "the log cannot be written: No space left on device")
+    await eventually(lambda: sink.faults() == ["the log cannot be written: No space left on device"])
     os.dup2(file, descriptor)
     sink.write("there is space again\n")
-    await eventually(lambda: sink.fault is None)
+    await eventually(lambda: sink.faults() == [])
     sink.write("next\n")
     sink.close()
     assert (tmp_path / "log").read_text().splitlines() == [
@@ -85,14 +86,14 @@ async def test_a_reader_that_stops_reading_blocks_nothing(pipe: tuple[int, int])
         sink.write("x" * 1000 + "\n")
     assert lost() > before
     now[0] = STUCK_AFTER + 1
-    assert sink.fault == "the log cannot be written: its reader has stopped reading"
+    assert sink.faults() == ["the log cannot be written: its reader has stopped reading"]
     os.set_blocking(reader, False)
 
     def read_on() -> bool:
         try:
             os.read(reader, 2**20)
         except BlockingIOError:
-            return sink.fault is None
+            return sink.faults() == []
         return False
 
     await eventually(read_on)
@@ -119,3 +120,13 @@ async def test_a_fault_of_the_loop_that_goes_on_is_logged_once_a_minute() -> Non
         "socket.accept() out of system resource",
     ]
     assert logged[0]["why"] == "Too many open files"
+
+
+def test_long_values_are_cut_in_their_middle() -> None:
+    """A stranger's id of 100 KB, and a traceback that quotes it, fit into the line of any log reader."""
+    line = {"place": f"teams:{'x' * 100_000}!", "exception": f"File {'y' * 100_000} Bug"}
+    cut = shortened(None, "info", {**line, "count": 3, "what": ["a", "b"]})
+    assert (cut["count"], cut["what"]) == (3, ["a", "b"])
+    for name, text in line.items():
+        assert (cut[name][:8], cut[name][-4:]) == (text[:8], text[-4:])
+    assert len(str(cut)) < 20_000

@@ -9,6 +9,7 @@ from datetime import datetime, time, timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.clock import parse_instant, real_now
 from bot.desk.tam import forecast, monthly
@@ -337,3 +338,32 @@ async def test_notices_left_by_an_earlier_version_are_sent_once(
             await eventually(lambda: desk.heard(TRIAGE) and desk.direct(DANA))
     assert await store.get_all("notice") == {}
     assert desk.heard(TRIAGE) == [said.text for said in desk.direct(DANA)] == ["It is cut off."]
+
+
+async def test_a_failed_write_is_looked_into_at_once(tmp_path: Path) -> None:
+    """/readyz does not answer from before it, and the monitor does not wait for its next round."""
+    desk, store = await open_desk(tmp_path, FRIDAY_AFTERNOON), UnwellStore()
+    running = Runtime(desk.desk, desk.desk.store, stats=store)
+    with capture_logs() as lines:
+        async with running.running():
+            assert await running.readiness_faults() == []
+            store.fault = "database or disk is full"
+            running.write_failed()
+            assert await running.readiness_faults() == [f"the database cannot be written: {store.fault}"]
+            running.write_failed()
+            await eventually(lambda: any(line["event"] == "the database is unwell" for line in lines))
+
+
+async def test_what_is_not_of_the_store_is_in_its_readiness(tmp_path: Path) -> None:
+    desk = await open_desk(tmp_path, FRIDAY_AFTERNOON)
+    running = Runtime(desk.desk, desk.desk.store, parts=[lambda: ["the log is full"], list])
+    assert await running.readiness_faults() == ["the log is full"]
+
+
+class UnwellStore(MemoryStore):
+    """Says that it cannot be written, if so."""
+
+    fault: str | None = None
+
+    async def write_fault(self) -> str | None:
+        return self.fault

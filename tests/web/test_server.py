@@ -124,6 +124,24 @@ async def test_a_sender_who_leaves_before_the_end_is_one_line_in_the_log() -> No
     await server.stop()
 
 
+@pytest.mark.parametrize("broken", [b"zz\r\nhello\r\n", b"5\r\nhelloXX", b"-5\r\nhello\r\n0\r\n\r\n"])
+async def test_a_broken_chunk_is_refused_at_once(broken: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes after the handler has begun to wait for the body."""
+    monkeypatch.setattr("adapters.web.server.IDLE", 600.0)
+    server = WebServer("127.0.0.1", 0, [("POST", "/take", _never)], nothing_wrong)
+    await server.start()
+    with capture_logs() as lines:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(server.address.rpartition(":")[2]))
+        writer.write(b"POST /take HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        await turns(20)
+        writer.write(broken)
+        assert (await reader.readline()).split()[1] == b"400"
+        await reader.read()
+        writer.close()
+    assert {(line["event"], line["log_level"]) for line in lines} == {("malformed HTTP request", "warning")}
+    await server.stop()
+
+
 async def test_a_compressed_or_enormous_body_is_refused_unread() -> None:
     server = WebServer("127.0.0.1", 0, [("POST", "/take", _never)], nothing_wrong)
     await server.start()

@@ -39,6 +39,7 @@ from adapters.slack.payloads import (
 )
 from adapters.slack.workspaces.oauth import without_slack_variables
 from adapters.slack.workspaces.workspace import RequestOrigin, Workspace, Workspaces, with_file_names
+from bot.fault_log import log_fault
 from bot.model.inbound import Dispatch, Done, Press
 from bot.ports import RedeliverLater
 from bot.text import storable
@@ -101,7 +102,7 @@ class Listeners:
         except Malformed:
             raise
         except Exception:
-            log.exception("command failed", command=slash.command)
+            log_fault(log, "command failed", command=slash.command)
             return await self._fallback_responder.command_failed(ack)
 
     async def on_press(self, ack: AsyncAck, body: Body, context: AsyncBoltContext) -> BoltResponse:
@@ -121,7 +122,7 @@ class Listeners:
         except Malformed:
             raise
         except Exception:
-            log.exception("press failed", action=pressed.actions[0].action_id)
+            log_fault(log, "press failed", action=pressed.actions[0].action_id)
             return await workspace.responder.press_failed(ack, pressed)
         if pressed.on_home and isinstance(answer, Done):
             await self._redraw_home(workspace, act)
@@ -133,7 +134,7 @@ class Listeners:
         try:
             workspace.responder.to_home(act, await self._dispatch(act))
         except Exception:
-            log.exception("home tab not redrawn")
+            log_fault(log, "home tab not redrawn")
 
     async def on_submission(self, ack: AsyncAck, body: Body, context: AsyncBoltContext) -> BoltResponse:
         submitted, workspace = parse(ViewSubmission, body), _workspace(context)
@@ -145,7 +146,7 @@ class Listeners:
         except Malformed:
             raise
         except Exception:
-            log.exception("submission failed", form=submitted.view.callback_id)
+            log_fault(log, "submission failed", form=submitted.view.callback_id)
             return await self._fallback_responder.submission_failed(ack, submitted)
 
     async def _on_form_changed(self, ack: AsyncAck, body: Body, context: AsyncBoltContext) -> BoltResponse:
@@ -160,7 +161,7 @@ class Listeners:
             raise
         except Exception:
             # The form stays as it is, and is validated as a whole on submit.
-            log.exception("form not redrawn", form=changed.view.callback_id)
+            log_fault(log, "form not redrawn", form=changed.view.callback_id)
         return await ack()
 
     async def on_form_closed(self, ack: AsyncAck, body: Body, context: AsyncBoltContext) -> BoltResponse:
@@ -172,7 +173,7 @@ class Listeners:
         except Malformed:
             raise
         except Exception:
-            log.exception("closing failed", form=closed.view.callback_id)
+            log_fault(log, "closing failed", form=closed.view.callback_id)
         return await ack()
 
     async def on_event(
@@ -206,7 +207,7 @@ class Listeners:
             return BoltResponse(status=REDELIVER_STATUS)
         except Exception:
             # Slack redelivers an event that we reject, and nobody waits for an answer.
-            log.exception("event failed", kind=kind)
+            log_fault(log, "event failed", kind=kind)
             return BoltResponse(status=REDELIVER_STATUS)
 
     async def _on_uninstall(
@@ -217,7 +218,7 @@ class Listeners:
         except Malformed:
             raise
         except Exception:
-            log.exception("event failed", kind=kind)
+            log_fault(log, "event failed", kind=kind)
             return BoltResponse(status=REDELIVER_STATUS)
         return await ack()
 
@@ -233,7 +234,7 @@ class Listeners:
         except Malformed:
             raise
         except Exception:
-            log.exception("shortcut failed", shortcut=request.callback_id)
+            log_fault(log, "shortcut failed", shortcut=request.callback_id)
             # Without an act we do not know who to answer; Slack then shows its own error.
             return await workspace.responder.shortcut_failed(ack, act) if act else BoltResponse(status=500)
 
@@ -287,7 +288,7 @@ def _authorization(workspaces: Workspaces) -> Callable[[AsyncBoltContext], Await
         try:
             workspace = await workspaces.workspace_for(origin)
         except Exception:
-            log.exception("the workspace of a request could not be looked up", team=origin.team)
+            log_fault(log, "the workspace of a request could not be looked up", team=origin.team)
             workspace = None
         context[WORKSPACE_KEY] = workspace
         return AuthorizeResult(

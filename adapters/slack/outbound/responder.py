@@ -17,6 +17,7 @@ from adapters.slack.payloads import BlockActions, ModalBlockActions, ModalView, 
 from adapters.slack.rendering import modals
 from adapters.slack.rendering.block_kit import Json, MrkdwnRenderer, message_metadata
 from adapters.slack.rendering.messages import home_view, render_message
+from bot.fault_log import log_fault
 from bot.model.address import MessageRef
 from bot.model.forms import Form
 from bot.model.inbound import (
@@ -266,7 +267,7 @@ async def _log_failure(reply: Coroutine[Any, Any, None]) -> None:
     try:
         await reply
     except Exception:
-        log.exception("private reply failed")
+        log_fault(log, "private reply failed")
 
 
 def _ephemeral_thread(act: Command) -> MessageRef | None:

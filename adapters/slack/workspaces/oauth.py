@@ -43,6 +43,7 @@ from adapters.slack.workspaces.registry import WorkspaceRegistry
 from adapters.slack.workspaces.token_rotation import AppCredentials, TokenRenewal
 from adapters.slack.workspaces.workspace import ChannelRoutes, WorkspaceFactory
 from bot.clock import WallClock
+from bot.fault_log import log_fault
 from bot.ports import Clock, KeyValueStore
 
 log = structlog.get_logger(__name__)
@@ -234,7 +235,7 @@ class InstallFlow:
         except InstallError as refusal:
             answer = _refused(refusal)
         except Exception:
-            log.exception("installation failed")
+            log_fault(log, "installation failed")
             answer = not_installed_page("That did not work on our side. Please try again later.", status=503)
         return await to_aiohttp_response(answer)
 

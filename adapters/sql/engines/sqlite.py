@@ -24,7 +24,9 @@ from adapters.sql.engines.engine import A, BatchJob, Job, T
 from bot.ports import StoreUnavailable
 
 BUSY_SECONDS = 10.0
-"""How long a connection waits for another process to finish its transaction."""
+"""How long a command, or a desk that starts, waits for another process to finish its transaction."""
+ACT_BUSY_SECONDS = 2.5
+"""How long an act waits for it: platforms show an error of their own if there is no answer within three."""
 MAX_JOBS_PER_COMMIT = 64
 """Limits how long the first job of a batch waits for the last, and the loop for all of them."""
 CHECKPOINT_AFTER = 1_000
@@ -85,6 +87,8 @@ class SqliteEngine:
         self._idle = asyncio.Event()
         self._idle.set()
         self._checkpoint = 0
+        self._serves = False
+        """Whether people may wait for a write: a desk's first ones are those of its start."""
         self._closed = False
         self._steps: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._writer = Thread(target=self._run_steps, name="sqlite-writer", daemon=True)
@@ -179,8 +183,9 @@ class SqliteEngine:
     def _begin_when_free(self, loop: asyncio.AbstractEventLoop) -> None:
         """Runs in the thread: waits while another process writes."""
         fault: BaseException | None = None
+        seconds = min(BUSY_SECONDS, ACT_BUSY_SECONDS) if self._serves else BUSY_SECONDS
         try:
-            self._raw.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
+            self._raw.execute(f"PRAGMA busy_timeout={seconds * 1000:.0f}")
             try:
                 self._raw.execute("BEGIN IMMEDIATE")
             finally:
@@ -222,6 +227,7 @@ class SqliteEngine:
         try:
             self._refuse_if_replaced()
             self._raw.execute("COMMIT")
+            self._serves = not self._secondary
         except BaseException as fault:
             self._roll_back()
             outcomes = [_Failed(fault)] * len(batch)

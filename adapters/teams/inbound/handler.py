@@ -42,6 +42,7 @@ from adapters.teams.reader import (
 from adapters.teams.rendering import dialogs
 from adapters.teams.rendering.dialogs import InvalidSignature, SignedForms, SubmittedForm
 from adapters.teams.rendering.text import Json
+from bot.fault_log import log_fault
 from bot.model.address import MessageRef, Place
 from bot.model.inbound import ChannelChange, Dispatch, MessageChanged, Posted, Show
 from bot.model.views import View
@@ -287,7 +288,7 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
         try:
             await self._references.flush()
         except Exception:
-            log.exception("news of a conversation not taken in")
+            log_fault(log, "news of a conversation not taken in")
             raise NotStored from None
 
     async def _channel_changed(
@@ -331,7 +332,7 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
             for place in places:
                 await self._dispatch(self._reader.turned(received(turn_context), place, turn, name, beside))
         except Exception:
-            log.exception("news of a conversation not taken in")
+            log_fault(log, "news of a conversation not taken in")
             raise NotStored from None
 
     async def _on_message(self, read: Activity, home: str) -> None:
@@ -360,7 +361,7 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
             answer = await self._dispatch(said)
         except Exception:
             # Nobody waits for an answer, and the message must not be lost, so ask for redelivery.
-            log.exception("message failed")
+            log_fault(log, "message failed")
             raise NotStored from None
         # The thread itself shows the message.
         await self._responder.to_act(read, RequestKind.MESSAGE, answer)
@@ -372,7 +373,7 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
             answer = await self._dispatch(self._reader.command(read, home, text, about))
             return await self._responder.to_act(read, kind, answer)
         except Exception:
-            log.exception("command failed")
+            log_fault(log, "command failed")
             return self._responder.failed(read, kind)
 
     async def _on_message_action(self, read: Activity, home: str, message: MessageActionsPayload) -> Reply:
@@ -380,7 +381,7 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
             answer = await self._dispatch(self._reader.message_action(read, home, SEND_TO_CUSTOMER, message))
             return await self._responder.to_act(read, RequestKind.TASK, answer)
         except Exception:
-            log.exception("message action failed")
+            log_fault(log, "message action failed")
             return self._responder.failed(read, RequestKind.TASK)
 
     async def _on_action(self, read: Activity, home: str, kind: RequestKind, data: Any) -> Reply:
@@ -391,7 +392,7 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
         try:
             return await self._responder.to_act(read, kind, await self._dispatch(press))
         except Exception:
-            log.exception("press failed", action=press.action)
+            log_fault(log, "press failed", action=press.action)
             return self._responder.failed(read, kind)
 
     async def _on_form(self, read: Activity, home: str, kind: RequestKind, data: Json) -> Reply:
@@ -412,7 +413,7 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
                 hidden = await self._hidden(read, home, submitted)
             return await self._responder.to_form(read, kind, submitted, answer, hidden)
         except Exception:
-            log.exception("submission failed", form=submitted.form)
+            log_fault(log, "submission failed", form=submitted.form)
             return self._responder.failed(read, kind, submitted)
 
     async def _hidden(self, read: Activity, home: str, submitted: SubmittedForm) -> View | None:
@@ -421,7 +422,7 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
             answer = await self._dispatch(self._reader.closed(read, home, submitted))
         except Exception:
             # The form was submitted all the same.
-            log.exception("the card below a form could not be read", form=submitted.form)
+            log_fault(log, "the card below a form could not be read", form=submitted.form)
             return None
         return answer.view if isinstance(answer, Show) else None
 

@@ -15,6 +15,7 @@ from adapters.teams.auth import BotRegistration
 from adapters.teams.outbound.connector import Connector, Json
 from adapters.teams.payloads import Activity
 from adapters.teams.reader import PLATFORM, user_of
+from bot.fault_log import log_fault
 from bot.model.address import Location, MessageRef, Place, UserRef
 from bot.ports import KeyValueStore, PermanentFailure, TemporaryFailure
 from bot.text import one_line
@@ -200,7 +201,7 @@ class ConversationReferences:
         try:
             await self.flush()
         except Exception:
-            log.exception("conversation references not written")
+            log_fault(log, "conversation references not written")
 
     def _write(self, topic: str, key: str, text: bytes) -> None:
         self._pending[topic, key] = text
@@ -212,7 +213,7 @@ class ConversationReferences:
             await self._write_all()
         except Exception:
             # They stay pending for the next write.
-            log.exception("conversation references not written")
+            log_fault(log, "conversation references not written")
 
     async def _write_all(self) -> None:
         while self._pending:

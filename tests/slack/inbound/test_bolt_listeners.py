@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 from slack_bolt.async_app import AsyncApp
+from structlog.testing import capture_logs
 
 from adapters.slack.inbound import events
 from adapters.slack.inbound.app import Listeners, bolt_app
@@ -20,6 +21,7 @@ from adapters.slack.workspaces.workspace import UserNames
 from adapters.web import WebServer
 from bot.desk.desk import InMemoryKeyValueStore
 from bot.model.inbound import Command, FormClosed, Inbound, Posted, Press, Submission
+from bot.ports import StoreUnavailable, TemporaryFailure
 from demo.slack import Ack, FakeSlack
 from demo.slack.actions.bot_client import FORM
 from tests.scripted_desk import ready
@@ -115,6 +117,20 @@ async def test_slack_delivers_an_event_again_that_fails_unexpectedly(
     said = capsys.readouterr().out
     assert "event failed" in said
     assert "RuntimeError: the disk is full" in said
+
+
+@pytest.mark.parametrize("name", KINDS)
+async def test_a_failure_of_slack_or_of_the_database_is_one_line_in_the_log(
+    workspace: Workspace, name: str
+) -> None:
+    _, body, kind, _ = KINDS[name]
+    for fault in (TemporaryFailure("no answer"), StoreUnavailable("no answer")):
+        workspace.desk.answer = fault
+        with capture_logs() as lines:
+            assert (await send(workspace, body, kind)).status in (200, 503)
+        failed = [line for line in lines if "failed" in line["event"]]
+        assert [(line["log_level"], line["why"]) for line in failed] == [("warning", "no answer")]
+        assert "exc_info" not in failed[0]
 
 
 @pytest.mark.parametrize(

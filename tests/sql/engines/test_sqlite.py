@@ -269,7 +269,7 @@ async def test_closing_finishes_accepted_jobs(tmp_path: Path) -> None:
 
 async def test_a_full_disk_raises_and_the_store_recovers(sqlite: SqlStore) -> None:
     await sqlite.open("e1", "acme", opening())
-    engine = sqlite.engine
+    engine = sqlite.engine.inner
     assert isinstance(engine, SqliteEngine)
     pages = await engine.write(lambda db: db.exec_driver_sql("PRAGMA page_count").scalar_one())
     await engine.write(lambda db: db.exec_driver_sql(f"PRAGMA max_page_count={pages + 3}").fetchone())

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from adapters.teams import auth as fresh_keys
 from adapters.teams.adapter import Teams
@@ -24,6 +25,7 @@ from adapters.teams.auth import (
 from adapters.teams.errors import TeamsFault
 from adapters.teams.inbound.handler import INVOKES
 from bot.model.inbound import Command
+from bot.ports import TemporaryFailure
 from tests.memory_store import MemoryStore
 from tests.scripted_desk import StoppedClock
 from tests.teams.activities import activity, guest_tenant, invoke, mentioning, samples
@@ -352,3 +354,15 @@ async def test_a_failure_of_the_desk_is_not_a_500(teams_desk: TeamsWithDesk) -> 
     updates = ["conversationUpdate", "conversationUpdate", "installationUpdate"]
     assert sorted(again) == [*updates, "message", "message", "messageDelete", "messageUpdate"]
     await teams_desk.settled()
+
+
+async def test_a_failure_of_teams_is_one_line_in_the_log(teams_desk: TeamsWithDesk) -> None:
+    teams_desk.desk.answer = TemporaryFailure("no answer")
+    with capture_logs() as lines:
+        for sample in samples(teams_desk.microsoft.service):
+            await teams_desk.send(sample)
+        await teams_desk.settled()
+    failed = [line for line in lines if line.get("why") == "no answer"]
+    assert len(failed) > 5
+    assert {line["log_level"] for line in failed} == {"warning"}
+    assert not [line for line in lines if "exc_info" in line]
