@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -17,7 +17,9 @@ from sla_core.hours.amounts import BusinessDays as BusinessDays
 from sla_core.hours.amounts import CalendarDays
 from sla_core.hours.amounts import amount_text as amount_text
 from sla_core.hours.amounts import parse_amount as parse_amount
-from sla_core.triage import Triage
+from sla_core.rules.facts import Fact, ShownAt
+from sla_core.rules.source import Source as Source
+from sla_core.triage import Answers, Triage
 
 
 class Metric(StrEnum):
@@ -32,18 +34,6 @@ class Metric(StrEnum):
     RESOLUTION = "resolution"
     DUE_DATE = "due_date"
     """The due date that an agent set for the ticket."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a rule comes from: clause IDs, the rule in plain words, its place in the vendor's document."""
-
-    clauses: tuple[str, ...]
-    says: str
-    where: str
-    quote: str | None = None
-    in_document: bool = True
-    """False for a term of an order form, whose `where` says it all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,8 +337,9 @@ class Policy:
     freezes: tuple[Freeze, ...] = ()
     peaks: tuple[Peak, ...] = ()
     readings: tuple[Reading, ...] = ()
-    facts: tuple[Source, ...] = ()
-    """Rules that the desk shows or a person applies: channels, scope, contacts."""
+    facts: tuple[Fact, ...] = ()
+    hours_sources: Mapping[str, Source] = field(default_factory=dict)
+    """Where each calendar comes from."""
     not_yet: Mapping[str, str] = field(default_factory=dict)
     """Clause IDs that are not implemented yet, each with a one-line reason."""
     document: str = ""
@@ -374,6 +365,24 @@ class Policy:
         """The calendar that counts a target: for calendar days, every hour in the zone of its calendar."""
         calendar = self.calendar(plan, target.calendar, zone)
         return around_the_clock(calendar.zone.key) if target.in_calendar_days else calendar
+
+    def facts_for(
+        self,
+        shown_at: ShownAt,
+        plan: str | None,
+        now: datetime,
+        severity: str | None = None,
+        answers: Answers | None = None,
+        zone: str = "",
+    ) -> Iterator[Fact]:
+        """The facts to show there at `now`. Without a plan, only those of every plan at any time."""
+        for fact in self.facts:
+            if shown_at not in fact.shown or not fact.concerns(plan, severity, answers or {}):
+                continue
+            if fact.hours is None or (
+                plan is not None and self.calendar(plan, fact.hours, zone).is_open(now) is not fact.outside
+            ):
+                yield fact
 
     def triage_for(self, plan: str) -> Triage:
         """The questions and rules that hold under a plan."""

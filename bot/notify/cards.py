@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from bot.config.alerts import is_monitoring
 from bot.config.directory import Directory
+from bot.model.facts import lines_of
 from bot.model.queue import QueueEntry, QueueSummary
 from bot.model.views import (
     Audience,
@@ -25,6 +26,7 @@ from sla_core.engine import countdowns, promises
 from sla_core.events import CustomerWrote, Escalated, Held, SeverityChanged
 from sla_core.policy import Metric, Policy
 from sla_core.promise import Countdown, Phase, Tone
+from sla_core.rules.facts import ShownAt
 from sla_core.ticket import State, Ticket
 
 METRIC_NAMES = {
@@ -264,6 +266,7 @@ def _customer_facts(
         yield "Emergency contact", contact
     if is_open and (peak := policy.peak_at(now)):
         yield "", peak.says
+    yield from lines_of(ticket, policy, ShownAt.CARD, now)
 
 
 def can_request_call(ticket: Ticket, policy: Policy) -> bool:
@@ -328,6 +331,7 @@ def _facts(ticket: Ticket, policy: Policy, directory: Directory, now: datetime) 
     if severity.staffed and is_open and (ticket.owner is None or ticket.handover is not None):
         yield "Staffing", "this needs an owner on duty at all times, and nobody has taken it"
     yield from emergency_texts.freeze_fact(ticket, policy, now)
+    yield from lines_of(ticket, policy, ShownAt.AGENTS, now)
 
 
 def _customer_buttons(ticket: Ticket, policy: Policy) -> Iterator[Button]:

@@ -42,6 +42,7 @@ from sla_core.policy import (
     Uptime,
     amount_text,
 )
+from sla_core.rules.facts import Fact
 from sla_core.triage import Advice, Option, Question, Report, Rule, Triage
 
 UTC = ZoneInfo("UTC")
@@ -137,6 +138,7 @@ class _Pack:
             triage.value,
             escalation.value.step if escalation.value else (),
             seasons.value.freeze if seasons.value else (),
+            head.value.fact if head.value else (),
         )
         right = Files(
             {name: part.value for name, part in calendars.right.items()},
@@ -145,6 +147,7 @@ class _Pack:
             triage.right.value if triage.right else None,
             escalation.right.value.step if escalation.right else (),
             seasons.right.value.freeze if seasons.right else (),
+            head.right.value.fact if head.right else (),
         )
 
         def placed(file: str, key: str) -> str:
@@ -156,6 +159,7 @@ class _Pack:
                 "triage.toml": triage.right,
                 "escalation.toml": escalation.right,
                 "seasons.toml": seasons.right,
+                "policy.toml": head.right,
             }
             part = read.get(file)
             return part.place(key) if part else key
@@ -187,9 +191,8 @@ class _Pack:
             freezes=tuple(freeze(file) for file in valid.freezes),
             peaks=tuple(peak(file) for file in _all(seasons).peak),
             readings=tuple(Reading(file.clause, file.question, file.chosen) for file in self.head.reading),
-            facts=tuple(
-                file.source for file in (*self.head.fact, *calendars.valid.values(), *plans.valid.values())
-            ),
+            facts=tuple(fact(file) for file in self.head.fact),
+            hours_sources={name: file.source for name, file in calendars.valid.items()},
             not_yet=self.head.not_yet,
             document=self.head.document,
             uptime=_uptime(self.head.uptime),
@@ -374,6 +377,20 @@ def milestone(file: schema.MilestoneFile) -> Milestone:
 
 def mitigation(file: schema.MitigationFile) -> Mitigation:
     return Mitigation(file.label, file.tells, file.source, file.repeatable)
+
+
+def fact(file: schema.FactFile) -> Fact:
+    return Fact(
+        source=file.source,
+        tells=file.tells or file.says,
+        shown=file.shown,
+        plans=file.plans,
+        severities=file.severities,
+        when=file.when,
+        hours=file.during or file.outside,
+        outside=file.outside is not None,
+        label=file.label,
+    )
 
 
 def season(file: schema.SeasonFile) -> Season:

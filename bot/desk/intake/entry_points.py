@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from bot.config.settings import Account
 from bot.desk import channels, help_position, home, queue, ticket_board, unticketed
 from bot.desk.agents import whole_history
 from bot.desk.desk import Desk, private_notice, refusal
@@ -25,6 +26,7 @@ from bot.model.views import Audience, Button, Mention, Notice, Part, QueueBoard,
 from bot.notify.tam import alert_texts
 from bot.notify.waiting import unticketed_texts
 from bot.ports import NoSuchTicket, PermanentFailure
+from sla_core.rules.facts import ShownAt
 from sla_core.ticket import Ticket
 
 log = structlog.get_logger(__name__)
@@ -390,6 +392,20 @@ def _phone_line(desk: Desk, place: Place) -> list[Part]:
     return [f"\n{f'For {urgent}, you' if urgent else 'You'} can also call us: {calls.phone}."]
 
 
+def _plan_lines(desk: Desk, account: Account) -> list[Part]:
+    """What an account's plan is, and what its policy has customers read in the help."""
+    now = desk.clock.now()
+    policy = desk.directory.policy_on(now.date())
+    plan = policy.plans[account.plan]
+    facts = policy.facts_for(ShownAt.HELP, plan.id, now, zone=account.zone)
+    return [
+        "\n",
+        Strong(f"{policy.name}, {plan.name}:"),
+        f" {plan.source.says}",
+        *(f"\n{fact.tells}" for fact in facts),
+    ]
+
+
 def _help(desk: Desk, command: Command) -> Answer:
     """Explains the text commands. Omits the slash command for people whose workspace does not have it."""
     place, actor = command.place, command.actor
@@ -416,6 +432,7 @@ def _help(desk: Desk, command: Command) -> Answer:
     lines.append("\nTo add to a ticket, write in the thread of its card.")
     lines += _phone_line(desk, place)
     if account := desk.directory.account_of(place):
+        lines += _plan_lines(desk, account)
         tam, architect = desk.directory.tam(account), desk.directory.solution_architect(account)
         lines += alert_texts.who_looks_after(tam.name if tam else "", architect.name if architect else "")
     help_ = Button("get_help", "Get help", "", Style.PRIMARY)

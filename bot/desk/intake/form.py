@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -21,6 +21,7 @@ from bot.notify import cards
 from bot.text import typed
 from sla_core.events import THE_CLOCK, Opened
 from sla_core.policy import Plan, Policy
+from sla_core.rules.facts import ShownAt
 from sla_core.ticket import State, Ticket, fold
 from sla_core.triage import Answers, Kind, Option, Proposal
 
@@ -257,8 +258,12 @@ def _intro(intake: IntakeContext, now: datetime) -> Iterator[str]:
         yield "Your unsent draft is back. "
     if peak := intake.policy.peak_at(now):
         yield f"{peak.says} "
-    if intake.policy.triage.intro:
-        yield intake.policy.triage.intro
+    account = intake.account
+    facts = intake.policy.facts_for(
+        ShownAt.FORM, account.plan if account else None, now, zone=account.zone if account else ""
+    )
+    if said := " ".join(filter(None, (intake.policy.triage.intro, *(fact.tells for fact in facts)))):
+        yield said
 
 
 def _preview(intake: IntakeContext, form: Form, now: datetime) -> RichText:
@@ -279,10 +284,22 @@ def _questions(policy: Policy) -> list[Field]:
     ]
 
 
+def _asks_about_known(intake: IntakeContext) -> bool:
+    """Whether the severity may still be one whose policy asks about known tickets first (CUP-6)."""
+    if text_in(intake.values, KNOWN):
+        return True
+    policy, account = intake.policy, intake.account
+    triage = policy.triage_for(account.plan) if account else policy.triage
+    proposal = triage.certain_proposal(triage.relevant_answers(intake.values))
+    return proposal is None or policy.severities[proposal.severity].known_first is not None
+
+
 def _known(intake: IntakeContext) -> list[Field]:
-    if not intake.candidates:
+    known = intake.known if _asks_about_known(intake) else ()
+    candidates = [*known, *(each.ticket for each in intake.duplicates)]
+    if not candidates:
         return []
-    options = tuple(Option(t.key, f"{t.key}: {t.opened.summary}"[:75]) for t in intake.candidates)
+    options = tuple(Option(t.key, f"{t.key}: {t.opened.summary}"[:75]) for t in candidates)
     label = "Is it one of these open tickets?"
     new = Option(SOMETHING_NEW, "No, this is new")
     shared = [
@@ -301,12 +318,20 @@ def initial_values(text: str) -> dict[str, tuple[str, ...]]:
 
 
 async def known_tickets(desk: Desk, policy: Policy, account: Account) -> list[Ticket]:
-    """The account's open tickets of severities whose policy asks about known tickets first."""
+    """The account's open tickets whose policy asks about known tickets first, for a severity they have had.
+
+    A workaround that lowers the severity does not end the outage.
+    """
     asking = {severity.id for severity in policy.severities.values() if severity.known_first}
     if not asking:
         return []
     recent = [await desk.ticket(key) for key, _ in await desk.store.open_tickets(account.id, MAX_SEARCHED)]
-    return [t for t in recent if t.state is State.OPEN and t.severity in asking][:MAX_KNOWN]
+    return [t for t in recent if t.state is State.OPEN and _was_one_of(asking, t)][:MAX_KNOWN]
+
+
+def _was_one_of(asking: Collection[str], ticket: Ticket) -> bool:
+    lowered = ticket.workaround_at is not None and any(had in asking for _, had in ticket.severities)
+    return lowered or ticket.severity in asking
 
 
 async def duplicate_tickets(desk: Desk, account: Account, summary: str) -> list[PossibleDuplicate]:
@@ -389,6 +414,8 @@ def preview(policy: Policy, account: Account | None, answers: Answers, now: date
     refused = plan_refusal(policy, policy.plans[account.plan], proposal)
     if refused is not None:
         return (Strong(f"{_named(policy, proposal)} cannot be reported here. "), refused)
+    facts = policy.facts_for(ShownAt.FORM, account.plan, now, proposal.severity, answers, account.zone)
+    told = [f"\n{cards.without_full_stop(fact.tells)}." for fact in facts if fact.follows_answers]
     phone = policy.plans[account.plan].phone_text(proposal.severity)
     by_phone = [f"\n{phone}."] if phone else []
     advice = [f"\n{cards.without_full_stop(advice.says)}." for advice in triage.advised(answers)]
@@ -396,6 +423,7 @@ def preview(policy: Policy, account: Account | None, answers: Answers, now: date
         Strong(f"Proposed: {_named(policy, proposal)}."),
         *_due(policy, account, proposal, now),
         *by_phone,
+        *told,
         *advice,
     )
 
