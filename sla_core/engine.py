@@ -104,13 +104,18 @@ def _due_calls(ticket: Ticket, policy: Policy, duty: Duty, now: datetime) -> lis
 def promises(ticket: Ticket, policy: Policy) -> list[Promise]:
     """The promises of the ticket's severity, in the order in which they are shown."""
     running = [_promise(ticket, policy, target) for target in _targets(ticket, policy, ticket.severity)]
-    if ticket.due_as is not None:
+    if ticket.due_as is not None and _is_milder(ticket.severity, ticket.due_as[1], policy):
         running = [*_first_response(ticket, policy), *(p for p in running if not _is_first_response(p))]
     return [*running, *_due_date(ticket, policy)]
 
 
 def _targets(ticket: Ticket, policy: Policy, severity: str) -> tuple[Target, ...]:
     return policy.targets(severity, ticket.opened.terms, ticket.opened.plan)
+
+
+def _is_milder(severity: str, than: str, policy: Policy) -> bool:
+    worst_first = [*policy.severities]
+    return worst_first.index(severity) > worst_first.index(than)
 
 
 def _is_first_response(each: Promise | Target) -> bool:

@@ -299,6 +299,8 @@ class Term:
     cites: str
     calendar: str | None = None
     """The calendar that counts it; required if the plan makes no such promise."""
+    name: str = ""
+    """What the order form calls it, such as `metering SLA`; empty: nothing of its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ class Ticket:
     downgraded_from: str | None = None
     """The severity before a workaround's downgrade; None if the last change had another reason."""
     due_as: tuple[datetime, str] | None = None
-    """As which severity the first answer stays due after a workaround, and when that was set (A19)."""
+    """As which severity the first answer was due before a workaround, and when that was set (A19)."""
     due_date: datetime | None = None
     due_date_set_at: datetime | None = None
     extensions: frozenset[str] = frozenset()
@@ -276,13 +276,13 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
             if event.severity == ticket.severity:
                 return _with(ticket, confirmed=True)
             downgraded_from = ticket.severity if event.workaround else None
-            due_as = ticket.due_as or (None if ticket.first_answer_at else ticket.severities[-1])
+            unanswered = event.workaround and ticket.first_answer_at is None
             return _with(
                 ticket,
                 severity=event.severity,
                 severities=(*ticket.severities, (event.at, event.severity)),
                 downgraded_from=downgraded_from,
-                due_as=due_as if event.workaround else None,
+                due_as=ticket.due_as or (ticket.severities[-1] if unanswered else None),
                 workaround_at=ticket.workaround_at or (event.at if event.workaround else None),
                 severity_changed_by=event.by,
                 confirmed=True,

@@ -120,17 +120,16 @@ def _with_misses(ticket: Ticket, countdown: Countdown, line: PromiseLine) -> Pro
 
 
 def wording_of(ticket: Ticket, policy: Policy, metric: Metric) -> str:
-    """What the vendor calls a promise: `contract` if an order form turns the plan's aim or goal into one.
+    """What the vendor calls a promise: by an order form its name for it, or `contract` for an aim or a goal.
 
     A due date set by an agent is always a `target`.
     """
     if metric is Metric.DUE_DATE:
         return "target"
     usual = policy.plans[ticket.opened.plan].wording
-    if usual != "target" and any(
-        (t.severity, t.metric) == (ticket.severity, metric) for t in ticket.opened.terms
-    ):
-        return "contract"
+    terms = [t for t in ticket.opened.terms if (t.severity, t.metric) == (ticket.severity, metric)]
+    if terms and (terms[-1].name or usual != "target"):
+        return terms[-1].name or "contract"
     targets = policy.targets(ticket.severity, ticket.opened.terms, ticket.opened.plan)
     return next((t.wording for t in targets if t.metric is metric and t.wording), usual)
 

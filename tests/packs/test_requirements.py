@@ -81,7 +81,7 @@ def overlap(one: Fact, other: Fact) -> bool:
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_no_place_has_more_than_a_few_of_them(vendor: str) -> None:
-    """Two at each place (above the form, and in its preview), three in the help and in `Why?`, which a person asks for."""
+    """Two at each place (also above the form, and in its preview), three in the help and in `Why?`."""
     policy = newest(vendor)
     for place, in_preview in product(ShownAt, (False, True)):
         here = [f for f in policy.facts if place in f.shown and f.follows_answers is in_preview]
