@@ -17,6 +17,7 @@ from sla_core.hours.amounts import BusinessDays as BusinessDays
 from sla_core.hours.amounts import CalendarDays
 from sla_core.hours.amounts import amount_text as amount_text
 from sla_core.hours.amounts import parse_amount as parse_amount
+from sla_core.rules.deprecations import Deprecations
 from sla_core.rules.facts import Fact, ShownAt
 from sla_core.rules.source import Source as Source
 from sla_core.triage import Answers, Triage
@@ -347,6 +348,7 @@ class Policy:
     document: str = ""
     """The title of the vendor's document, as `Why?` cites it."""
     uptime: Uptime | None = None
+    deprecations: Deprecations | None = None
 
     @cached_property
     def version(self) -> str:

@@ -276,13 +276,13 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
             if event.severity == ticket.severity:
                 return _with(ticket, confirmed=True)
             downgraded_from = ticket.severity if event.workaround else None
-            unanswered = event.workaround and ticket.first_answer_at is None
+            stays = event.workaround and ticket.first_answer_at is None
             return _with(
                 ticket,
                 severity=event.severity,
                 severities=(*ticket.severities, (event.at, event.severity)),
                 downgraded_from=downgraded_from,
-                due_as=ticket.due_as or (ticket.severities[-1] if unanswered else None),
+                due_as=ticket.due_as or (ticket.severities[-1] if stays else None),
                 workaround_at=ticket.workaround_at or (event.at if event.workaround else None),
                 severity_changed_by=event.by,
                 confirmed=True,

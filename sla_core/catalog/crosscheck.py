@@ -10,6 +10,7 @@ from sla_core.catalog import schema
 from sla_core.catalog.plan_times import calendars_of, inheritance_faults, time_faults
 from sla_core.hours.amounts import Amount, BusinessDays, CalendarDays
 from sla_core.policy import Metric
+from sla_core.rules.deprecations import earliest_end
 from sla_core.rules.facts import OF_TICKETS
 
 PROMISED = tuple(metric for metric in Metric if metric is not Metric.DUE_DATE)
@@ -31,6 +32,7 @@ class Files:
     steps: tuple[schema.StepFile, ...]
     freezes: tuple[schema.FreezeFile, ...] = ()
     facts: tuple[schema.FactFile, ...] = ()
+    deprecations: schema.DeprecationsFile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ def crosscheck(files: Files, names: Names) -> Found:
     yield from _step_faults(files.steps, names)
     yield from _freeze_faults(files.freezes, names)
     yield from _fact_faults(files, names)
+    yield from _deprecation_faults(files.deprecations)
     for label in dict.fromkeys(names.mitigations or ()):
         if names.mitigations and names.mitigations.count(label) > 1:
             yield "mitigations.toml", "mitigation.label", f'there is another mitigation "{label}"'
@@ -292,3 +295,14 @@ def _fact_faults(files: Files, names: Names) -> Found:
             if getattr(fact, part) and without:
                 says = f"is known on tickets only, not at {without}; remove this, or write two facts"
                 yield file, f"{key}.{part}", says
+
+
+def _deprecation_faults(deprecations: schema.DeprecationsFile | None) -> Found:
+    """No feature ends sooner after its notice than the policy promises."""
+    for number, feature in enumerate(deprecations.feature if deprecations else (), start=1):
+        months = deprecations.supported_months if deprecations else 0
+        earliest = earliest_end(feature.announced, months)
+        if feature.until < earliest:
+            key = f"deprecations.feature.{number}.until"
+            says = f"is too soon: {feature.name} is supported for {months} months from its notice"
+            yield "policy.toml", key, f"{says}, so write {earliest} or later"

@@ -42,6 +42,7 @@ from sla_core.policy import (
     Uptime,
     amount_text,
 )
+from sla_core.rules.deprecations import Deprecated, Deprecations
 from sla_core.rules.facts import Fact
 from sla_core.triage import Advice, Option, Question, Report, Rule, Triage
 
@@ -139,6 +140,7 @@ class _Pack:
             escalation.value.step if escalation.value else (),
             seasons.value.freeze if seasons.value else (),
             head.value.fact if head.value else (),
+            head.value.deprecations if head.value else None,
         )
         right = Files(
             {name: part.value for name, part in calendars.right.items()},
@@ -148,6 +150,7 @@ class _Pack:
             escalation.right.value.step if escalation.right else (),
             seasons.right.value.freeze if seasons.right else (),
             head.right.value.fact if head.right else (),
+            head.right.value.deprecations if head.right else None,
         )
 
         def placed(file: str, key: str) -> str:
@@ -196,6 +199,7 @@ class _Pack:
             not_yet=self.head.not_yet,
             document=self.head.document,
             uptime=_uptime(self.head.uptime),
+            deprecations=_deprecations(self.head.deprecations),
         )
 
     def _calendars(self, calendars: Parts[schema.CalendarFile]) -> dict[str, BusinessCalendar | None]:
@@ -258,6 +262,13 @@ def _all(file: Whole[T]) -> T:
 
 def _uptime(file: schema.UptimeFile | None) -> Uptime | None:
     return None if file is None else Uptime(file.percent / 100, file.source)
+
+
+def _deprecations(file: schema.DeprecationsFile | None) -> Deprecations | None:
+    if file is None:
+        return None
+    features = tuple(Deprecated(each.name, each.announced, each.until) for each in file.feature)
+    return Deprecations(file.supported_months, features, file.source)
 
 
 def severity(id_: str, file: schema.SeverityFile, plans: Mapping[str, schema.PlanFile]) -> Severity:

@@ -73,6 +73,19 @@ class UptimeFile(Cited):
     percent: float = Field(gt=0, lt=100)
 
 
+class DeprecatedFile(Strict):
+    """A feature that ends. `until` is the last day on which it is supported."""
+
+    name: str = Field(min_length=3, max_length=100)
+    announced: date
+    until: date
+
+
+class DeprecationsFile(Cited):
+    supported_months: int = Field(ge=1, le=120)
+    feature: tuple[DeprecatedFile, ...] = ()
+
+
 class PolicyFile(Strict):
     vendor: str
     name: str
@@ -81,6 +94,7 @@ class PolicyFile(Strict):
     fact: tuple[FactFile, ...] = ()
     reading: tuple[ReadingFile, ...] = ()
     uptime: UptimeFile | None = None
+    deprecations: DeprecationsFile | None = None
     not_yet: dict[str, str] = {}
 
 

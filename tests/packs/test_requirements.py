@@ -11,9 +11,11 @@ import pytest
 
 from bot.cli.policy.check import warnings_of
 from bot.cli.policy.trace import REQUIREMENTS, hidden_facts, traces
-from sla_core.catalog.load import PACKS, load
+from sla_core.catalog.load import PACKS, Faults, load
 from sla_core.policy import Policy
 from sla_core.rules.facts import Fact, ShownAt
+from tests.desk_file import desk_file
+from tests.harness import ALICE, answer_text, open_desk
 from tests.sla_core.builders import utc
 
 LIST = Path(__file__).parent / "requirements.txt"
@@ -22,10 +24,10 @@ LINE = re.compile(r"(\w+) +(\w+)-1\.\.(\d+)")
 NOT_YET = {
     "monetate": {"MON-14"},
     "monta": {"MTA-18", "MTA-19"},
-    "m3ter": {"M3-23", "M3-26", "M3-30"},
+    "m3ter": {"M3-23", "M3-30"},
     "commerceup": {"CUP-2", "CUP-3", "CUP-4", "CUP-13", "CUP-17"},
 }
-"""What waits for mail, grants, a registry of deprecations, incidents, broadcasts, quotes, linked tickets."""
+"""What waits for mail, grants, incidents, broadcasts, quotes, linked tickets."""
 
 
 def listed() -> dict[str, list[str]]:
@@ -108,3 +110,34 @@ def test_a_fact_that_nobody_is_shown_carries_nothing(tmp_path: Path) -> None:
     said = list(warnings_of(policy, utc("2026-03-20 12:00").date()))
     assert any("nobody is shown the fact of M3-6" in text for text in said)
     assert any("nothing carries M3-6" in text for text in said)
+
+
+DEPRECATED = """
+[[deprecations.feature]]
+name = "Charts API"
+announced = 2026-03-01
+until = 2027-05-31
+
+"""
+
+
+async def test_a_feature_that_ends_is_named_until_then(tmp_path: Path) -> None:
+    """M3-26: fifteen months from the notice at least; until then the help says that it is supported."""
+    folder = tmp_path / "m3ter"
+    shutil.copytree(PACKS / "m3ter", folder)
+    file = folder / "2025-02-10" / "policy.toml"
+    text = file.read_text(encoding="utf-8").replace("[not_yet]", f"{DEPRECATED}[not_yet]")
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(Faults, match=r"deprecations.feature.1.until: is too soon: .* 2027-06-01 or later"):
+        load(folder)
+
+    file.write_text(text.replace("2027-05-31", "2027-06-01"), encoding="utf-8")
+    for at, named in (
+        ("2026-02-28", False),
+        ("2026-03-01", True),
+        ("2027-06-01", True),
+        ("2027-06-02", False),
+    ):
+        desk = await open_desk(tmp_path, f"{at}T12:00:00Z", desk_file(str(folder)))
+        said = answer_text(await desk.command(ALICE, text="help"))
+        assert ("Charts API: still supported until Tue 1 Jun 2027." in said) is named, at

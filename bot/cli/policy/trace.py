@@ -137,6 +137,8 @@ def _terms(policy: Policy) -> Carried:
             told = (FORM, WHY, HELP) if calls.phone else ()
             card = (CARD,) if calls.on_request or calls.recommended else ()
             yield calls.source.clauses, f"calls under plan {id_}", (*card, *told)
+    if policy.deprecations is not None:
+        yield policy.deprecations.source.clauses, "registry of deprecations", (HELP,)
     if policy.uptime is not None:
         yield policy.uptime.source.clauses, "uptime line of the report", (REPORT,)
 

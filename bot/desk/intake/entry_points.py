@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from datetime import date
 
 import structlog
 
@@ -23,9 +24,11 @@ from bot.desk.ticket.reply import ticket_below
 from bot.model.address import Actor, MessageRef, Place
 from bot.model.inbound import Answer, Ask, Command, Done, EntryPoint, MessageChanged, Posted, Press, Show
 from bot.model.views import Audience, Button, Mention, Notice, Part, QueueBoard, Strong, Style, TicketCard
+from bot.notify.emergency_texts import day_text
 from bot.notify.tam import alert_texts
 from bot.notify.waiting import unticketed_texts
 from bot.ports import NoSuchTicket, PermanentFailure
+from sla_core.policy import Policy
 from sla_core.rules.facts import ShownAt
 from sla_core.ticket import Ticket
 
@@ -198,6 +201,8 @@ _AGENTS_COMMANDS = (
     ("next", "shows the most urgent ticket that nobody owns"),
     ("history KEY", "shows everything that happened on a ticket, in triage or in a direct message"),
 )
+MOST_DEPRECATED = 5
+"""Features that the help names."""
 _KEY = re.compile(r"([a-z][a-z0-9-]{0,23})-(\d{1,9})")
 
 
@@ -403,7 +408,16 @@ def _plan_lines(desk: Desk, account: Account) -> list[Part]:
         Strong(f"{policy.name}, {plan.name}:"),
         f" {plan.source.says}",
         *(f"\n{fact.tells}" for fact in facts),
+        *_deprecation_lines(policy, now.date()),
     ]
+
+
+def _deprecation_lines(policy: Policy, today: date) -> list[str]:
+    """Until when features are supported that are to end; empty if there are none."""
+    current = [*policy.deprecations.current(today)] if policy.deprecations else []
+    lines = [f"\n{each.feature}: still supported until {day_text(each.until)}." for each in current]
+    more = len(lines) - MOST_DEPRECATED
+    return [*lines[:MOST_DEPRECATED], *([f"\nAnd {more} more that end later."] if more > 0 else [])]
 
 
 def _help(desk: Desk, command: Command) -> Answer:
