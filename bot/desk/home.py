@@ -108,8 +108,8 @@ async def opened(desk: Desk, act: HomeOpened) -> Answer:
         return refusal(f"{why}.")
     if not desk.directory.is_agent(act.actor):
         return Show(replace(board, foot=(" ".join(said),) if said else ()))
-    lead = [f"{' '.join(said)}\n"] if said else []
-    return Show(replace(board, foot=(*lead, *queue.on_duty(desk))))
+    below = [f"\n{' '.join(said)}"] if said else []
+    return Show(replace(board, foot=(*queue.on_duty(desk), *below)))
 
 
 async def _facts(desk: Desk, actor: Actor) -> list[str]:

@@ -135,7 +135,7 @@ CASES = {
                 "your order form on top",
                 "No time of resolution is promised",
             ),
-            "help": ("https://support.m3ter.com/", "A metering SLA", "Support covers problems", "Gold:"),
+            "help": ("at support.m3ter.com", "A metering SLA", "Support covers problems", "Gold:"),
             "home": (GOLD_HOURS,),
             "queue": ("The first line answers alarms as well",),
         },
@@ -149,7 +149,7 @@ CASES = {
         *("m3ter", "silver", DOWN),
         says={
             "form": ("www.m3ter.com/docs",),
-            "help": ("https://support.m3ter.com/", "Silver:", "no phone"),
+            "help": ("at support.m3ter.com", "Silver:", "no phone"),
             "home": (SILVER_HOURS,),
         },
         lacks={"form": (BETA,), "help": ("metering",), "home": (GOLD_HOURS,)},

@@ -118,11 +118,11 @@ def carriers(policy: Policy) -> Iterator[Carrier]:
         yield from (Carrier(clause, what, shown) for clause in clauses)
 
 
-Carried = Iterator[tuple[Sequence[str], str, tuple[str, ...]]]
+Rules = Iterator[tuple[Sequence[str], str, tuple[str, ...]]]
 """Clauses, what carries them, where people see it."""
 
 
-def _terms(policy: Policy) -> Carried:
+def _terms(policy: Policy) -> Rules:
     """Facts, calendars, plans, and the time that the service is to be up."""
     for fact in policy.facts:
         if fact.shown:
@@ -151,7 +151,7 @@ def _named(fact: Fact) -> str:
     return f"fact ({'; '.join(parts)})" if parts else FACT
 
 
-def _severities(policy: Policy) -> Carried:
+def _severities(policy: Policy) -> Rules:
     for severity in policy.severities.values():
         yield severity.source.clauses, f"severity {severity.id}", (FORM, CARD, WHY)
         for target in severity.every_target:
@@ -175,7 +175,7 @@ def _severities(policy: Policy) -> Carried:
                 yield source.clauses, f"severity {severity.id}: {what}", (shown,)
 
 
-def _triage(policy: Policy) -> Carried:
+def _triage(policy: Policy) -> Rules:
     triage = policy.triage
     for question in triage.questions:
         yield question.clauses, f"question {question.id}", (FORM,)
@@ -187,7 +187,7 @@ def _triage(policy: Policy) -> Carried:
         yield (triage.report.clause,), "the form shows how complete a request is", (FORM,)
 
 
-def _work(policy: Policy) -> Carried:
+def _work(policy: Policy) -> Rules:
     """What agents do: steps of the escalation, milestones, mitigations, seasons."""
     for step in policy.steps:
         yield step.source.clauses, f"escalation step {step.role}", (PAGES, CARD)

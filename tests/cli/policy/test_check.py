@@ -236,7 +236,7 @@ def test_what_carries_what() -> None:
 def test_the_trace_for_people(run: Run) -> None:
     plain = run("check", "m3ter", "--trace").plain
     assert "M3-10 calendar silver-hours, plan silver" in plain
-    assert "M3-26 not yet: There is no registry" in plain
+    assert "M3-23 not yet: Time-bound access" in plain
     monta = run("check", "monta", "--trace").plain
     assert "partly; not yet: The form points to the status page" in monta
     assert "severity P1: courtesy updates outside its hours" in monta
