@@ -141,3 +141,39 @@ async def test_a_feature_that_ends_is_named_until_then(tmp_path: Path) -> None:
         desk = await open_desk(tmp_path, f"{at}T12:00:00Z", desk_file(str(folder)))
         said = answer_text(await desk.command(ALICE, text="help"))
         assert ("Charts API: still supported until Tue 1 Jun 2027." in said) is named, at
+
+
+WRONG = """
+[[fact]]
+clause = "M3-6"
+says = "Requests can be raised on the web."
+where = "plan table"
+shown = ["help"]
+plans = ["bronze"]
+severities = ["S9"]
+when = { request = ["nothing"] }
+during = "support-hours"
+outside = "tea-time"
+
+"""
+
+
+def test_every_fault_of_a_fact_is_named(tmp_path: Path) -> None:
+    """Names that nothing has, two kinds of hours, and what is known on tickets only: all in one run."""
+    folder = tmp_path / "m3ter"
+    shutil.copytree(PACKS / "m3ter", folder)
+    file = folder / "2025-02-10" / "policy.toml"
+    text = file.read_text(encoding="utf-8")
+    number = text.count("[[fact]]") + 1
+    file.write_text(text.replace("[[reading]]", f"{WRONG}[[reading]]", 1), encoding="utf-8")
+    with pytest.raises(Faults) as found:
+        load(folder)
+    key = f"fact.{number}."
+    faults = {(each.key.removeprefix(key), each.says.split(";")[0]) for each in found.value.faults}
+    assert {key for key, _ in faults} == {"plans", "severities", "when.request", "when", "outside"}
+    assert ("plans", 'there is no plan "bronze"') in faults
+    assert ("severities", 'there is no severity "S9"') in faults
+    assert ("when.request", 'there is no option "nothing"') in faults
+    assert ("outside", 'there is no calendar "tea-time"') in faults
+    assert ("outside", "is one too many beside `during`") in faults
+    assert ("when", "is known on tickets only, not at help") in faults
