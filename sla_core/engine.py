@@ -109,9 +109,29 @@ def targets_of(ticket: Ticket, policy: Policy, severity: str) -> tuple[Target, .
 
 def promises(ticket: Ticket, policy: Policy) -> list[Promise]:
     """The promises of the ticket's severity, in the order in which they are shown."""
-    targets = targets_of(ticket, policy, ticket.severity)
-    running = [_promise(ticket, policy, target) for target in targets]
+    running = [_promise(ticket, policy, target) for target in targets_of(ticket, policy, ticket.severity)]
+    if ticket.due_as is not None and _is_milder(ticket.severity, ticket.due_as[1], policy):
+        running = [*_first_response(ticket, policy), *(p for p in running if not _is_first_response(p))]
     return [*running, *_due_date(ticket, policy)]
+
+
+def _is_milder(severity: str, than: str, policy: Policy) -> bool:
+    worst_first = [*policy.severities]
+    return worst_first.index(severity) > worst_first.index(than)
+
+
+def _is_first_response(each: Promise | Target) -> bool:
+    return each.metric is Metric.FIRST_RESPONSE
+
+
+def _first_response(ticket: Ticket, policy: Policy) -> list[Promise]:
+    """The first response that was due before a workaround lowered the severity, which stays due so (A19)."""
+    assert ticket.due_as is not None
+    _, severity = ticket.due_as
+    earlier = replace(ticket, severity=severity, severities=(ticket.severities[0], ticket.due_as))
+    return [
+        _promise(earlier, policy, t) for t in targets_of(ticket, policy, severity) if _is_first_response(t)
+    ]
 
 
 def countdowns(ticket: Ticket, policy: Policy, now: datetime) -> list[Countdown]:

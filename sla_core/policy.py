@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -11,13 +11,18 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from sla_core.calendar import BusinessCalendar, around_the_clock, instant_of
-from sla_core.closures import Season
 from sla_core.hours.amounts import Amount as Amount
 from sla_core.hours.amounts import BusinessDays as BusinessDays
 from sla_core.hours.amounts import CalendarDays
 from sla_core.hours.amounts import amount_text as amount_text
 from sla_core.hours.amounts import parse_amount as parse_amount
-from sla_core.triage import Triage
+from sla_core.rules.deprecations import Deprecations
+from sla_core.rules.facts import Fact, ShownAt
+from sla_core.rules.seasons import ComingPeak as ComingPeak
+from sla_core.rules.seasons import Freeze as Freeze
+from sla_core.rules.seasons import Peak as Peak
+from sla_core.rules.source import Source as Source
+from sla_core.triage import Answers, Triage
 
 
 class Metric(StrEnum):
@@ -41,18 +46,6 @@ class Origin(StrEnum):
     PHONE = "phone"
     ALARM = "alarm"
     API = "api"
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a rule comes from: clause IDs, the rule in plain words, its place in the vendor's document."""
-
-    clauses: tuple[str, ...]
-    says: str
-    where: str
-    quote: str | None = None
-    in_document: bool = True
-    """False for a term of an order form, whose `where` says it all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,40 +274,6 @@ class Mitigation:
 
 
 @dataclass(frozen=True, slots=True)
-class Freeze:
-    """A season in which a fix is deployed only if it is urgent, so its `milestone` asks."""
-
-    season: Season
-    milestone: str
-    urgent: frozenset[str]
-    """The severities that are urgent by themselves."""
-    source: Source
-
-
-@dataclass(frozen=True, slots=True)
-class Peak:
-    """A season of much traffic, of which customers are told. It changes no promise."""
-
-    season: Season
-    says: str
-    source: Source
-
-
-@dataclass(frozen=True, slots=True)
-class ComingPeak:
-    """A peak season that has not begun: its first day, the first day after it, and when it begins.
-
-    `freezes` are the first days of the code freezes that overlap it, and the first days after them.
-    """
-
-    peak: Peak
-    first: date
-    end: date
-    begins_at: datetime
-    freezes: tuple[tuple[date, date], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Term:
     """One clause of an account's order form, which overrides the plan's."""
 
@@ -324,6 +283,8 @@ class Term:
     cites: str
     calendar: str | None = None
     """The calendar that counts it; required if the plan makes no such promise."""
+    name: str = ""
+    """What the order form calls it, such as `metering SLA`; empty: nothing of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,13 +323,15 @@ class Policy:
     freezes: tuple[Freeze, ...] = ()
     peaks: tuple[Peak, ...] = ()
     readings: tuple[Reading, ...] = ()
-    facts: tuple[Source, ...] = ()
-    """Rules that the desk shows or a person applies: channels, scope, contacts."""
+    facts: tuple[Fact, ...] = ()
+    hours_sources: Mapping[str, Source] = field(default_factory=dict)
+    """Where each calendar comes from."""
     not_yet: Mapping[str, str] = field(default_factory=dict)
     """Clause IDs that are not implemented yet, each with a one-line reason."""
     document: str = ""
     """The title of the vendor's document, as `Why?` cites it."""
     uptime: Uptime | None = None
+    deprecations: Deprecations | None = None
 
     @cached_property
     def version(self) -> str:
@@ -389,6 +352,24 @@ class Policy:
         """The calendar that counts a target: for calendar days, every hour in the zone of its calendar."""
         calendar = self.calendar(plan, target.calendar, zone)
         return around_the_clock(calendar.zone.key) if target.in_calendar_days else calendar
+
+    def facts_for(
+        self,
+        shown_at: ShownAt,
+        plan: str | None,
+        now: datetime,
+        severity: str | None = None,
+        answers: Answers | None = None,
+        zone: str = "",
+    ) -> Iterator[Fact]:
+        """The facts to show there at `now`. Without a plan, only those of every plan at any time."""
+        for fact in self.facts:
+            if shown_at not in fact.shown or not fact.concerns(plan, severity, answers or {}):
+                continue
+            if fact.hours is None or (
+                plan is not None and self.calendar(plan, fact.hours, zone).is_open(now) is not fact.outside
+            ):
+                yield fact
 
     def triage_for(self, plan: str) -> Triage:
         """The questions and rules that hold under a plan."""

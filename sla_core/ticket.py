@@ -49,6 +49,7 @@ from sla_core.events import (
     Warned,
     Who,
 )
+from sla_core.hours.gaps import Gap as Gap
 from sla_core.policy import Metric
 
 
@@ -64,15 +65,6 @@ MOST_TRIES = 20
 _FEW_PAGES = 4 * MOST_TRIES
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """A period that does not count on this ticket. `end` is None while it lasts."""
-
-    start: datetime
-    end: datetime | None
-    why: str
-
-
 @dataclass(frozen=True)
 class Ticket:
     """A ticket's state after its history."""
@@ -84,6 +76,8 @@ class Ticket:
     """Every severity so far, and when it was set."""
     downgraded_from: str | None = None
     """The severity before a workaround's downgrade; None if the last change had another reason."""
+    due_as: tuple[datetime, str] | None = None
+    """As which severity the first answer was due before a workaround, and when that was set (A19)."""
     due_date: datetime | None = None
     due_date_set_at: datetime | None = None
     extensions: frozenset[str] = frozenset()
@@ -282,11 +276,13 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
             if event.severity == ticket.severity:
                 return _with(ticket, confirmed=True)
             downgraded_from = ticket.severity if event.workaround else None
+            stays = event.workaround and ticket.first_answer_at is None
             return _with(
                 ticket,
                 severity=event.severity,
                 severities=(*ticket.severities, (event.at, event.severity)),
                 downgraded_from=downgraded_from,
+                due_as=ticket.due_as or (ticket.severities[-1] if stays else None),
                 workaround_at=ticket.workaround_at or (event.at if event.workaround else None),
                 severity_changed_by=event.by,
                 confirmed=True,

@@ -40,7 +40,7 @@ class Question:
     """It is asked only if each of these earlier questions was answered with one of these options."""
 
     def matters(self, answers: Answers) -> bool:
-        return _holds(self.when, answers)
+        return holds(self.when, answers)
 
     def label_of(self, option: str) -> str:
         return next((o.label for o in self.options if o.id == option), option)
@@ -60,7 +60,7 @@ class Rule:
     """The plans under which the rule holds; empty: all."""
 
     def holds(self, answers: Answers) -> bool:
-        return _holds(self.when, answers)
+        return holds(self.when, answers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Advice:
     """The plans under which it is given; empty: all."""
 
     def holds(self, answers: Answers) -> bool:
-        return _holds(self.when, answers)
+        return holds(self.when, answers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,10 +196,11 @@ class Triage:
             yield {id_: given for id_, given in self.relevant_answers(chosen | texts).items() if given}
 
 
-def _holds(when: Mapping[str, frozenset[str]], answers: Answers) -> bool:
+def holds(when: Mapping[str, frozenset[str]], answers: Answers) -> bool:
+    """Whether each of these questions was answered with one of these options."""
     return all(options & set(answers.get(question, ())) for question, options in when.items())
 
 
 def _may_hold(when: Mapping[str, frozenset[str]], answers: Answers, open_: Collection[str]) -> bool:
     """Whether it holds, or may still hold depending on the open questions."""
-    return _holds({question: options for question, options in when.items() if question not in open_}, answers)
+    return holds({question: options for question, options in when.items() if question not in open_}, answers)

@@ -22,10 +22,11 @@ def _clause(raw: object) -> object:
 
 
 class _Clause(Strict):
-    """`"2h"`, or with a calendar: `{ within = "8h", calendar = "around-the-clock" }`."""
+    """`"2h"`, or with more: `{ within = "8h", calendar = "around-the-clock", name = "metering SLA" }`."""
 
     within: Annotated[str, AfterValidator(_amount)]
     calendar: str | None = None
+    name: str = Field(default="", max_length=40)
 
 
 class OrderFormPart(Strict):

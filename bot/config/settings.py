@@ -446,7 +446,7 @@ def _account(file: _Account, policy: Policy) -> Account:
     assert plan is not None
     form = file.order_form
     terms = tuple(
-        Term(severity, metric, parse_amount(clause.within), form.cites, clause.calendar)
+        Term(severity, metric, parse_amount(clause.within), form.cites, clause.calendar, clause.name)
         for severity, clauses in (form.terms if form else {}).items()
         for metric, clause in clauses.items()
         if form

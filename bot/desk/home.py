@@ -13,6 +13,7 @@ from bot.desk.tam import cockpit
 from bot.model.address import Actor, Place
 from bot.model.inbound import Answer, HomeOpened, Show
 from bot.model.views import QueueBoard
+from sla_core.rules.facts import ShownAt
 
 
 async def listing(desk: Desk, actor: Actor, place: Place, chosen: Filter | None = None) -> Answer:
@@ -102,8 +103,27 @@ async def opened(desk: Desk, act: HomeOpened) -> Answer:
     """The actor's board as of now. Agents also see who is on duty."""
     try:
         board = await board_of(desk, act.actor, cockpit.HOME)
+        said = await _facts(desk, act.actor)
     except ChannelsUnknown as why:
         return refusal(f"{why}.")
     if not desk.directory.is_agent(act.actor):
-        return Show(board)
-    return Show(replace(board, foot=tuple(queue.on_duty(desk))))
+        return Show(replace(board, foot=(" ".join(said),) if said else ()))
+    below = [f"\n{' '.join(said)}"] if said else []
+    return Show(replace(board, foot=(*queue.on_duty(desk), *below)))
+
+
+async def _facts(desk: Desk, actor: Actor) -> list[str]:
+    """What the policy has agents, a TAM or a customer read on their Home tab. Raises ChannelsUnknown."""
+    now = desk.clock.now()
+    policy = desk.directory.policy_on(now.date())
+    if desk.directory.is_agent(actor):
+        return [fact.tells for fact in policy.facts_for(ShownAt.QUEUE, None, now)]
+    looked_after = cockpit.looked_after(desk, actor)
+    accounts = looked_after or await queue.accounts_of(desk, actor.user)
+    shown_at = ShownAt.TAM if looked_after else ShownAt.HOME
+    told = [
+        fact.tells
+        for account in accounts
+        for fact in policy.facts_for(shown_at, account.plan, now, zone=account.zone)
+    ]
+    return [*dict.fromkeys(told)]

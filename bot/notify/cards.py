@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from bot.config.alerts import is_monitoring
 from bot.config.directory import Directory
+from bot.model.facts import lines_of
 from bot.model.queue import QueueEntry, QueueSummary
 from bot.model.views import (
     Audience,
@@ -25,6 +26,7 @@ from sla_core.engine import countdowns, promises, targets_of
 from sla_core.events import CustomerWrote, Escalated, Held, SeverityChanged
 from sla_core.policy import Metric, Policy
 from sla_core.promise import Countdown, Phase, Tone
+from sla_core.rules.facts import ShownAt
 from sla_core.ticket import State, Ticket
 
 METRIC_NAMES = {
@@ -118,17 +120,16 @@ def _with_misses(ticket: Ticket, countdown: Countdown, line: PromiseLine) -> Pro
 
 
 def wording_of(ticket: Ticket, policy: Policy, metric: Metric) -> str:
-    """What the vendor calls a promise: `contract` if an order form turns the plan's aim or goal into one.
+    """What the vendor calls a promise: by an order form its name for it, or `contract` for an aim or a goal.
 
     A due date set by an agent is always a `target`.
     """
     if metric is Metric.DUE_DATE:
         return "target"
     usual = policy.plans[ticket.opened.plan].wording
-    if usual != "target" and any(
-        (t.severity, t.metric) == (ticket.severity, metric) for t in ticket.opened.terms
-    ):
-        return "contract"
+    terms = [t for t in ticket.opened.terms if (t.severity, t.metric) == (ticket.severity, metric)]
+    if terms and (terms[-1].name or usual != "target"):
+        return terms[-1].name or "contract"
     targets = targets_of(ticket, policy, ticket.severity)
     return next((t.wording for t in targets if t.metric is metric and t.wording), usual)
 
@@ -264,6 +265,7 @@ def _customer_facts(
         yield "Emergency contact", contact
     if is_open and (peak := policy.peak_at(now)):
         yield "", peak.says
+    yield from lines_of(ticket, policy, ShownAt.CARD, now)
 
 
 def can_request_call(ticket: Ticket, policy: Policy) -> bool:
@@ -328,6 +330,7 @@ def _facts(ticket: Ticket, policy: Policy, directory: Directory, now: datetime) 
     if severity.staffed and is_open and (ticket.owner is None or ticket.handover is not None):
         yield "Staffing", "this needs an owner on duty at all times, and nobody has taken it"
     yield from emergency_texts.freeze_fact(ticket, policy, now)
+    yield from lines_of(ticket, policy, ShownAt.AGENTS, now)
 
 
 def _customer_buttons(ticket: Ticket, policy: Policy) -> Iterator[Button]:

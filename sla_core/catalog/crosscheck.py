@@ -11,6 +11,8 @@ from sla_core.catalog.origins import origin_faults, plan_origin_faults
 from sla_core.catalog.plan_times import calendars_of, inheritance_faults, time_faults
 from sla_core.hours.amounts import Amount, BusinessDays, CalendarDays
 from sla_core.policy import Metric
+from sla_core.rules.deprecations import earliest_end
+from sla_core.rules.facts import OF_TICKETS
 
 PROMISED = tuple(metric for metric in Metric if metric is not Metric.DUE_DATE)
 BY_MILESTONE = (Metric.DIAGNOSIS, Metric.WORKAROUND)
@@ -30,6 +32,8 @@ class Files:
     triage: schema.TriageFile | None
     steps: tuple[schema.StepFile, ...]
     freezes: tuple[schema.FreezeFile, ...] = ()
+    facts: tuple[schema.FactFile, ...] = ()
+    deprecations: schema.DeprecationsFile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,8 @@ def crosscheck(files: Files, names: Names) -> Found:
         yield from _plan_rule_faults(files.triage, files.plans)
     yield from _step_faults(files.steps, names)
     yield from _freeze_faults(files.freezes, names)
+    yield from _fact_faults(files, names)
+    yield from _deprecation_faults(files.deprecations)
     for label in dict.fromkeys(names.mitigations or ()):
         if names.mitigations and names.mitigations.count(label) > 1:
             yield "mitigations.toml", "mitigation.label", f'there is another mitigation "{label}"'
@@ -248,13 +254,14 @@ def _condition_faults(
     when: Mapping[str, frozenset[str]],
     options: Mapping[str, frozenset[str]],
     what: str = "question",
+    file: str = "triage.toml",
 ) -> Found:
     for question, chosen in when.items():
         if question not in options:
-            yield "triage.toml", f"{key}.when.{question}", unknown(what, question, options)
+            yield file, f"{key}.when.{question}", unknown(what, question, options)
             continue
         for option in sorted(chosen - options[question]):
-            yield "triage.toml", f"{key}.when.{question}", unknown("option", option, options[question])
+            yield file, f"{key}.when.{question}", unknown("option", option, options[question])
 
 
 def _step_faults(steps: tuple[schema.StepFile, ...], names: Names) -> Found:
@@ -275,3 +282,39 @@ def _freeze_faults(freezes: tuple[schema.FreezeFile, ...], names: Names) -> Foun
         for severity in sorted(freeze.urgent):
             if is_unknown(severity, names.severities):
                 yield "seasons.toml", f"{key}.urgent", unknown("severity", severity, names.severities)
+
+
+def _fact_faults(files: Files, names: Names) -> Found:
+    """A fact names plans, severities, answers and hours that are there, at places that know of them."""
+    file = "policy.toml"
+    for number, fact in enumerate(files.facts, start=1):
+        key = f"fact.{number}"
+        for plan in sorted(fact.plans):
+            if is_unknown(plan, names.plans):
+                yield file, f"{key}.plans", unknown("plan", plan, names.plans)
+        for severity in sorted(fact.severities):
+            if is_unknown(severity, names.severities):
+                yield file, f"{key}.severities", unknown("severity", severity, names.severities)
+        if fact.during is not None and fact.outside is not None:
+            yield file, f"{key}.outside", "is one too many beside `during`; write two facts, one for each"
+        for part in ("during", "outside"):
+            if is_unknown(getattr(fact, part), names.usable):
+                yield file, f"{key}.{part}", unknown("calendar", getattr(fact, part), names.usable)
+        if files.triage is not None:
+            yield from _condition_faults(key, fact.when, names.options, file=file)
+        without = ", ".join(sorted(fact.shown - OF_TICKETS))
+        for part in ("severities", "when"):
+            if getattr(fact, part) and without:
+                says = f"is known on tickets only, not at {without}; remove this, or write two facts"
+                yield file, f"{key}.{part}", says
+
+
+def _deprecation_faults(deprecations: schema.DeprecationsFile | None) -> Found:
+    """No feature ends sooner after its notice than the policy promises."""
+    for number, feature in enumerate(deprecations.feature if deprecations else (), start=1):
+        months = deprecations.supported_months if deprecations else 0
+        earliest = earliest_end(feature.announced, months)
+        if feature.until < earliest:
+            key = f"deprecations.feature.{number}.until"
+            says = f"is too soon: {feature.name} is supported for {months} months from its notice"
+            yield "policy.toml", key, f"{says}, so write {earliest} or later"

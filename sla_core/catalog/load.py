@@ -45,6 +45,8 @@ from sla_core.policy import (
     Uptime,
     amount_text,
 )
+from sla_core.rules.deprecations import Deprecated, Deprecations
+from sla_core.rules.facts import Fact
 from sla_core.triage import Advice, Option, Question, Report, Rule, Triage
 
 UTC = ZoneInfo("UTC")
@@ -140,6 +142,8 @@ class _Pack:
             triage.value,
             escalation.value.step if escalation.value else (),
             seasons.value.freeze if seasons.value else (),
+            head.value.fact if head.value else (),
+            head.value.deprecations if head.value else None,
         )
         right = Files(
             {name: part.value for name, part in calendars.right.items()},
@@ -148,6 +152,8 @@ class _Pack:
             triage.right.value if triage.right else None,
             escalation.right.value.step if escalation.right else (),
             seasons.right.value.freeze if seasons.right else (),
+            head.right.value.fact if head.right else (),
+            head.right.value.deprecations if head.right else None,
         )
 
         def placed(file: str, key: str) -> str:
@@ -159,6 +165,7 @@ class _Pack:
                 "triage.toml": triage.right,
                 "escalation.toml": escalation.right,
                 "seasons.toml": seasons.right,
+                "policy.toml": head.right,
             }
             part = read.get(file)
             return part.place(key) if part else key
@@ -193,12 +200,12 @@ class _Pack:
             freezes=tuple(freeze(file) for file in valid.freezes),
             peaks=tuple(peak(file) for file in _all(seasons).peak),
             readings=tuple(Reading(file.clause, file.question, file.chosen) for file in self.head.reading),
-            facts=tuple(
-                file.source for file in (*self.head.fact, *calendars.valid.values(), *plans.valid.values())
-            ),
+            facts=tuple(fact(file) for file in self.head.fact),
+            hours_sources={name: file.source for name, file in calendars.valid.items()},
             not_yet=self.head.not_yet,
             document=self.head.document,
             uptime=_uptime(self.head.uptime),
+            deprecations=_deprecations(self.head.deprecations),
         )
 
     def _calendars(self, calendars: Parts[schema.CalendarFile]) -> dict[str, BusinessCalendar | None]:
@@ -261,6 +268,13 @@ def _all(file: Whole[T]) -> T:
 
 def _uptime(file: schema.UptimeFile | None) -> Uptime | None:
     return None if file is None else Uptime(file.percent / 100, file.source)
+
+
+def _deprecations(file: schema.DeprecationsFile | None) -> Deprecations | None:
+    if file is None:
+        return None
+    features = tuple(Deprecated(each.name, each.announced, each.until) for each in file.feature)
+    return Deprecations(file.supported_months, features, file.source)
 
 
 def severity(
@@ -402,6 +416,20 @@ def milestone(file: schema.MilestoneFile) -> Milestone:
 
 def mitigation(file: schema.MitigationFile) -> Mitigation:
     return Mitigation(file.label, file.tells, file.source, file.repeatable)
+
+
+def fact(file: schema.FactFile) -> Fact:
+    return Fact(
+        source=file.source,
+        tells=file.tells or file.says,
+        shown=file.shown,
+        plans=file.plans,
+        severities=file.severities,
+        when=file.when,
+        hours=file.during or file.outside,
+        outside=file.outside is not None,
+        label=file.label,
+    )
 
 
 def season(file: schema.SeasonFile) -> Season:

@@ -29,6 +29,7 @@ from sla_core.catalog.values import WaitText as WaitText
 from sla_core.catalog.values import Weekdays as Weekdays
 from sla_core.catalog.values import zone as zone
 from sla_core.policy import Metric, Mode, Source
+from sla_core.rules.facts import ShownAt
 from sla_core.triage import Kind
 
 
@@ -49,6 +50,19 @@ class Cited(Strict):
         return Source(self.clause, self.says, self.where, self.quote)
 
 
+class FactFile(Cited):
+    """A rule without a clock. `during` and `outside` name hours; `tells` is `says` by default."""
+
+    shown: frozenset[ShownAt] = frozenset()
+    tells: str | None = Field(default=None, min_length=3, max_length=300)
+    label: str = Field(default="", max_length=40)
+    plans: frozenset[str] = frozenset()
+    severities: frozenset[str] = frozenset()
+    when: dict[str, frozenset[str]] = {}
+    during: str | None = None
+    outside: str | None = None
+
+
 class ReadingFile(Strict):
     clause: str
     question: str
@@ -59,14 +73,28 @@ class UptimeFile(Cited):
     percent: float = Field(gt=0, lt=100)
 
 
+class DeprecatedFile(Strict):
+    """A feature that ends. `until` is the last day on which it is supported."""
+
+    name: str = Field(min_length=3, max_length=100)
+    announced: date
+    until: date
+
+
+class DeprecationsFile(Cited):
+    supported_months: int = Field(ge=1, le=120)
+    feature: tuple[DeprecatedFile, ...] = ()
+
+
 class PolicyFile(Strict):
     vendor: str
     name: str
     effective: date
     document: str
-    fact: tuple[Cited, ...] = ()
+    fact: tuple[FactFile, ...] = ()
     reading: tuple[ReadingFile, ...] = ()
     uptime: UptimeFile | None = None
+    deprecations: DeprecationsFile | None = None
     not_yet: dict[str, str] = {}
 
 

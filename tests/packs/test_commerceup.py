@@ -15,6 +15,8 @@ from bot.cli.policy.questions import questions
 from bot.cli.policy.trace import traces, unknown_clauses
 from bot.clock import parse_instant
 from bot.config.settings import load_desk
+from bot.model.forms import ChoiceField
+from bot.model.inbound import FormChanged
 from bot.model.views import Audience
 from bot.notify.recipients import messages_of
 from sla_core.calendar import Span
@@ -88,9 +90,9 @@ async def breaches(desk: DeskInMemory, key: str) -> list[str]:
 
 
 def test_every_requirement_is_carried_or_waits_with_a_reason(policy: Policy) -> None:
-    """CUP-1 … CUP-19."""
+    """CUP-1 … CUP-20."""
     found = {traced.id: traced for traced in traces(policy)}
-    assert list(found) == [f"CUP-{number}" for number in range(1, 20)]
+    assert list(found) == [f"CUP-{number}" for number in range(1, 21)]
     assert not [traced.id for traced in found.values() if traced.unexplained]
     assert set(policy.not_yet) == {"CUP-2", "CUP-3", "CUP-4", "CUP-13", "CUP-17"}
     assert [traced.id for traced in found.values() if not traced.carriers] == ["CUP-2", "CUP-13"]
@@ -163,7 +165,7 @@ def test_the_share_of_a_year_that_may_be_lost(policy: Policy) -> None:
 
 def test_doors_of_their_own(policy: Policy) -> None:
     """CUP-3: by e-mail and on the platform; the mail part waits (CUP-4, CUP-13)."""
-    (door,) = [fact.says for fact in policy.facts if "CUP-3" in fact.clauses]
+    (door,) = [fact.tells for fact in policy.facts if "CUP-3" in fact.source.clauses]
     assert "support@commerceup.io" in door
     assert all("mail" in policy.not_yet[clause] for clause in ("CUP-3", "CUP-4", "CUP-13"))
 
@@ -290,6 +292,28 @@ async def test_other_classes_need_no_look(tmp_path: Path) -> None:
     assert desk.card_view(key).severity == "C2 (proposed)"
 
 
+async def test_a_lowered_outage_is_found_and_a_minor_issue_is_not_asked(tmp_path: Path) -> None:
+    """CUP-6: a workaround does not end an outage. Who answers that it is minor sees no list of outages."""
+    desk = await a_desk(tmp_path)
+    first = await desk.submits(ALICE, "Nobody can pay", C1)
+    await desk.submits_form(
+        BOB, "Change severity", first, severity="C2", because="workaround", text="Pay by bank transfer"
+    )
+    form = await desk.asks_for_help(ALICE)
+    again = form_of(await desk.sends(ALICE, form, summary="Cards are refused", **C1))
+    assert list(again.errors) == ["known"]
+    (known,) = [field for field in again.fields if field.id == "known"]
+    assert isinstance(known, ChoiceField)
+    assert [option.id for option in known.options] == [first, "new"]
+
+    values = {"summary": ("A new colour",)} | {id_: (answer,) for id_, answer in C4.items()}
+    context = form.context
+    act = FormChanged(desk.envelope(), desk.clock.now(), ALICE, form.id, values, context)
+    calm = form_of(await desk.answers(act))
+    assert "known" not in [field.id for field in calm.fields]
+    assert done(await desk.sends(ALICE, calm))
+
+
 async def test_a_workaround_keeps_the_promise_of_a_c1(tmp_path: Path) -> None:
     """CUP-8, A19: made a C2 with a workaround, its own 24 hours begin then."""
     desk = await a_desk(tmp_path)
@@ -311,6 +335,37 @@ async def test_a_workaround_keeps_the_promise_of_a_c1(tmp_path: Path) -> None:
     assert await breaches(desk, key) == []
     await desk.fast_forward(seconds=1)
     assert await breaches(desk, key) == ["resolution/C2"]
+
+
+async def test_an_unanswered_c1_stays_due_as_one(tmp_path: Path) -> None:
+    """A19: a workaround does not give more time for the first response; it is breached as C1's."""
+    desk = await a_desk(tmp_path)
+    key = await desk.submits(ALICE, "Nobody can pay", C1)
+    await desk.fast_forward(hours=1)
+    for lower in ("C2", "C3"):
+        await desk.submits_form(
+            BOB, "Change severity", key, severity=lower, because="workaround", text="Pay by bank transfer"
+        )
+        assert on_card(desk, key)["First response (goal)"] == "Tue 10 Mar 14:00"
+    await desk.fast_forward(hours=1, seconds=1)
+    assert await breaches(desk, key) == ["first_response/C1"]
+
+    await desk.submits_form(BOB, "Reply", key, text="We see it too.")
+    assert desk.standing(key)[0] == "breached"
+    await desk.submits_form(
+        BOB, "Change severity", key, severity="C4", because="misjudged", text="One card was declined"
+    )
+    assert await breaches(desk, key) == ["first_response/C1"]
+
+
+async def test_a_wrong_c1_is_not_due_as_one(tmp_path: Path) -> None:
+    """A19: what was misjudged gets the time of what it is."""
+    desk = await a_desk(tmp_path)
+    key = await desk.submits(ALICE, "Nobody can pay", C1)
+    await desk.submits_form(
+        BOB, "Change severity", key, severity="C2", because="misjudged", text="One card was declined"
+    )
+    assert on_card(desk, key)["First response (goal)"] == "Tue 10 Mar 16:00"
 
 
 async def test_what_never_was_a_c1_is_measured_from_the_submission(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_the_other_samples_fit_into_it(example: Path) -> None:
             file.write(f"\n{block}")
     settings = load_desk(desk)
     assert settings.accounts["acme"].may_hold
-    assert len(settings.accounts["acme"].terms) == 2
+    assert len(settings.accounts["acme"].terms) == 3
     policy = settings.policies[0]
     said = {plan: [t.source.says for t in policy.targets("P3", (), plan)[:1]] for plan in policy.plans}
     assert said == {

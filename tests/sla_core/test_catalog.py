@@ -103,7 +103,7 @@ def test_no_sentence_is_copied_from_the_vendor() -> None:
     """requirements.md: the project paraphrases and cites. No rule carries a quote of its own accord."""
     policy = m3ter()
     sources = [
-        *policy.facts,
+        *(fact.source for fact in policy.facts),
         *(s.source for s in policy.severities.values()),
         *(s.source for s in policy.steps),
     ]

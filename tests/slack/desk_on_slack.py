@@ -27,8 +27,8 @@ from tests.slack.conftest import PATIENCE
 A_MINUTE = timedelta(minutes=1)
 ANSWERS = {
     "What is this about?": "Something is broken, slow or not as expected",
-    "How is your production use of m3ter affected?": "A minor inconvenience with a workaround, "
-    "or slower but usable",
+    "How is your production use of m3ter affected?": "A minor inconvenience with a workaround: "
+    "a display glitch, for example",
     "Might confidentiality or privacy be breached?": "No",
 }
 

@@ -252,6 +252,9 @@ def warnings_of(policy: Policy, today: date, plans: Collection[str] | None = Non
     for traced in trace.traces(policy):
         if traced.unexplained:
             yield f"{name}: nothing carries {traced.id}, and not_yet gives no reason"
+    for fact in trace.hidden_facts(policy):
+        cited = ", ".join(fact.source.clauses)
+        yield f'{name}: nobody is shown the fact of {cited}; say where, such as shown = ["help", "why"]'
     for clause in trace.unknown_clauses(policy):
         yield f"{name}: {clause} is cited, but is not a requirement of this vendor"
     if policy.not_yet:

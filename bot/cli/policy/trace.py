@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,38 +11,70 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sla_core.policy import Policy, Severity
+from sla_core.policy import Policy
+from sla_core.rules.facts import Fact, ShownAt
 
 REQUIREMENTS = {
-    "m3ter": ("M3", 29),
-    "monetate": ("MON", 34),
-    "monta": ("MTA", 24),
-    "commerceup": ("CUP", 19),
+    "m3ter": ("M3", 32),
+    "monetate": ("MON", 35),
+    "monta": ("MTA", 26),
+    "commerceup": ("CUP", 20),
 }
 """Maps a vendor to the prefix of its requirement IDs and their number; IDs count from 1."""
+
 FACT = "fact"
-"""What carries a rule that the desk shows or a person applies."""
+NAMES = {
+    ShownAt.FORM: "form",
+    ShownAt.CARD: "card",
+    ShownAt.WHY: "Why?",
+    ShownAt.HELP: "help",
+    ShownAt.HOME: "Home",
+    ShownAt.AGENTS: "agents' card",
+    ShownAt.QUEUE: "agents' Home",
+    ShownAt.TAM: "TAM's Home",
+}
+"""What people call the places where facts are shown."""
+FORM, CARD, WHY = NAMES[ShownAt.FORM], NAMES[ShownAt.CARD], NAMES[ShownAt.WHY]
+HELP, AGENTS = NAMES[ShownAt.HELP], NAMES[ShownAt.AGENTS]
+THREAD, PAGES, REPORT, FORECAST = "messages to the customer", "pages", "report", "TAM's forecast"
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """What carries a clause, and where people see it."""
+
+    clause: str
+    what: str
+    shown: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TracedRequirement:
-    """A requirement. `carriers` say what implements it today, `not_yet` what is missing."""
+    """A requirement. `carriers` implement it today, `not_yet` says what is missing."""
 
     id: str
-    carriers: tuple[str, ...]
+    carriers: tuple[Carrier, ...]
     not_yet: str | None
 
     @property
     def unexplained(self) -> bool:
         return not self.carriers and self.not_yet is None
 
+    @property
+    def by(self) -> list[str]:
+        return [*dict.fromkeys(carrier.what for carrier in self.carriers)]
+
+    @property
+    def shown(self) -> list[str]:
+        return [*dict.fromkeys(place for carrier in self.carriers for place in carrier.shown)]
+
     def as_json(self) -> dict[str, Any]:
-        """`by` are the rules that carry it; `shown` is whether the policy states it as a fact for people."""
+        """`by` are the rules that carry it, `shown` the places where people see them."""
         return {
             "id": self.id,
             "carried": bool(self.carriers) and self.not_yet is None,
-            "by": [carrier for carrier in self.carriers if carrier != FACT],
-            "shown": FACT in self.carriers,
+            "by": self.by,
+            "shown": self.shown,
             "not_yet": self.not_yet,
         }
 
@@ -52,15 +84,21 @@ def requirement_ids(policy: Policy) -> list[str]:
     if policy.vendor in REQUIREMENTS:
         letters, count = REQUIREMENTS[policy.vendor]
         return [f"{letters}-{number}" for number in range(1, count + 1)]
-    return list(dict.fromkeys([*(clause for clause, _ in cited_clauses(policy)), *policy.not_yet]))
+    hidden = (clause for fact in hidden_facts(policy) for clause in fact.source.clauses)
+    return [*dict.fromkeys([*(each.clause for each in carriers(policy)), *hidden, *policy.not_yet])]
+
+
+def hidden_facts(policy: Policy) -> list[Fact]:
+    """The facts that nobody is shown."""
+    return [fact for fact in policy.facts if not fact.shown]
 
 
 def traces(policy: Policy) -> list[TracedRequirement]:
-    carriers: dict[str, list[str]] = {}
-    for clause, carrier in cited_clauses(policy):
-        carriers.setdefault(clause, []).append(carrier)
+    found: dict[str, list[Carrier]] = {}
+    for carrier in carriers(policy):
+        found.setdefault(carrier.clause, []).append(carrier)
     return [
-        TracedRequirement(id_, tuple(dict.fromkeys(carriers.get(id_, []))), policy.not_yet.get(id_))
+        TracedRequirement(id_, tuple(found.get(id_, ())), policy.not_yet.get(id_))
         for id_ in requirement_ids(policy)
     ]
 
@@ -68,72 +106,99 @@ def traces(policy: Policy) -> list[TracedRequirement]:
 def unknown_clauses(policy: Policy) -> list[str]:
     """Clauses that the policy cites but the vendor's list of requirements does not have."""
     known = set(requirement_ids(policy))
-    cited = [*(clause for clause, _ in cited_clauses(policy)), *policy.not_yet]
+    cited = [*(each.clause for each in carriers(policy)), *policy.not_yet]
+    cited += [clause for fact in policy.facts for clause in fact.source.clauses]
     cited += [reading.clause for reading in policy.readings]
     return [clause for clause in dict.fromkeys(cited) if clause not in known]
 
 
-def cited_clauses(policy: Policy) -> Iterator[tuple[str, str]]:
-    """Every cited clause of the policy, with what cites it."""
-    named = {id_: plan.source for id_, plan in policy.plans.items()}
-    # A policy lists its calendars' sources between its own facts and its plans'.
-    ends = len(policy.facts) - len(named)
-    begins = ends - len(policy.calendars)
-    for source in policy.facts[:begins]:
-        yield from ((clause, FACT) for clause in source.clauses)
-    for name, source in zip(policy.calendars, policy.facts[begins:ends], strict=True):
-        yield from ((clause, f"calendar {name}") for clause in source.clauses)
-    for id_, source in named.items():
-        yield from ((clause, f"plan {id_}") for clause in source.clauses)
+def carriers(policy: Policy) -> Iterator[Carrier]:
+    """Everything that carries a clause of the policy. A fact that nobody is shown carries nothing."""
+    for clauses, what, shown in (*_terms(policy), *_severities(policy), *_triage(policy), *_work(policy)):
+        yield from (Carrier(clause, what, shown) for clause in clauses)
+
+
+Rules = Iterator[tuple[Sequence[str], str, tuple[str, ...]]]
+"""Clauses, what carries them, where people see it."""
+
+
+def _terms(policy: Policy) -> Rules:
+    """Facts, calendars, plans, and the time that the service is to be up."""
+    for fact in policy.facts:
+        if fact.shown:
+            places = tuple(name for place, name in NAMES.items() if place in fact.shown)
+            yield fact.source.clauses, _named(fact), places
+    for name, source in policy.hours_sources.items():
+        yield source.clauses, f"calendar {name}", (CARD, WHY)
     for id_, plan in policy.plans.items():
-        if plan.calls is not None:
-            yield from ((clause, f"calls under plan {id_}") for clause in plan.calls.source.clauses)
-    for severity in policy.severities.values():
-        yield from ((clause, f"severity {severity.id}") for clause in severity.source.clauses)
-        for target in severity.every_target:
-            carrier = f"promise {severity.id} {target.metric}"
-            yield from ((clause, carrier) for clause in target.source.clauses)
-            for extension in target.extensions:
-                yield from ((clause, f"extension {extension.id}") for clause in extension.source.clauses)
-        yield from _other_rules(severity)
-    for question in policy.triage.questions:
-        yield from ((clause, f"question {question.id}") for clause in question.clauses)
-    for rule in policy.triage.rules:
-        yield rule.clause, f"triage rule to {rule.severity}"
-    for advice in policy.triage.advice:
-        yield advice.clause, "advice in the form"
-    if policy.triage.report is not None:
-        yield policy.triage.report.clause, "the form shows how complete a request is"
-    for step in policy.steps:
-        yield from ((clause, f"escalation step {step.role}") for clause in step.source.clauses)
-    for milestone in policy.milestones:
-        yield from ((clause, f"milestone {milestone.label}") for clause in milestone.source.clauses)
-    for each in policy.mitigations:
-        yield from ((clause, f"mitigation {each.label}") for clause in each.source.clauses)
-    for freeze in policy.freezes:
-        yield from ((clause, f"code freeze, asked at {freeze.milestone}") for clause in freeze.source.clauses)
-    for peak in policy.peaks:
-        yield from (
-            (clause, "peak season, in the form, on cards and a week before in the TAM's forecast")
-            for clause in peak.source.clauses
-        )
+        yield plan.source.clauses, f"plan {id_}", (HELP, AGENTS)
+        calls = plan.calls
+        if calls is not None and (calls.phone or calls.on_request or calls.recommended):
+            told = (FORM, WHY, HELP) if calls.phone else ()
+            card = (CARD,) if calls.on_request or calls.recommended else ()
+            yield calls.source.clauses, f"calls under plan {id_}", (*card, *told)
+    if policy.deprecations is not None:
+        yield policy.deprecations.source.clauses, "registry of deprecations", (HELP,)
     if policy.uptime is not None:
-        yield from ((clause, "uptime line of the report") for clause in policy.uptime.source.clauses)
+        yield policy.uptime.source.clauses, "uptime line of the report", (REPORT,)
 
 
-def _other_rules(severity: Severity) -> Iterator[tuple[str, str]]:
-    """The rules of a severity other than its promises."""
-    rules = {
-        "open ones are shown first": severity.known_first,
-        "how often it is expected": severity.rarity.source if severity.rarity else None,
-        "courtesy updates outside its hours": severity.courtesy.source if severity.courtesy else None,
-        "agents set a due date": severity.due_date,
-        "agents may disable the services": severity.disables_services,
-        "never without an owner on duty": severity.source if severity.staffed else None,
-    }
-    for what, source in rules.items():
-        if source is not None:
-            yield from ((clause, f"severity {severity.id}: {what}") for clause in source.clauses)
+def _named(fact: Fact) -> str:
+    """A fact as the trace names it, with what it depends on."""
+    parts = [", ".join(sorted(each)) for each in (fact.plans, fact.severities, fact.when) if each]
+    if fact.hours is not None:
+        parts.append(f"{'outside' if fact.outside else 'during'} {fact.hours}")
+    return f"fact ({'; '.join(parts)})" if parts else FACT
+
+
+def _severities(policy: Policy) -> Rules:
+    for severity in policy.severities.values():
+        yield severity.source.clauses, f"severity {severity.id}", (FORM, CARD, WHY)
+        for target in severity.every_target:
+            yield target.source.clauses, f"promise {severity.id} {target.metric}", (CARD, WHY)
+            for extension in target.extensions:
+                yield extension.source.clauses, f"extension {extension.id}", (AGENTS, THREAD)
+        rules = (
+            ("open ones are shown first", severity.known_first, FORM),
+            ("how often it is expected", severity.rarity.source if severity.rarity else None, AGENTS),
+            (
+                "courtesy updates outside its hours",
+                severity.courtesy.source if severity.courtesy else None,
+                THREAD,
+            ),
+            ("agents set a due date", severity.due_date, CARD),
+            ("agents may disable the services", severity.disables_services, AGENTS),
+            ("never without an owner on duty", severity.source if severity.staffed else None, AGENTS),
+        )
+        for what, source, shown in rules:
+            if source is not None:
+                yield source.clauses, f"severity {severity.id}: {what}", (shown,)
+
+
+def _triage(policy: Policy) -> Rules:
+    triage = policy.triage
+    for question in triage.questions:
+        yield question.clauses, f"question {question.id}", (FORM,)
+    for rule in triage.rules:
+        yield (rule.clause,), f"triage rule to {rule.severity}", (FORM, AGENTS, WHY)
+    for advice in triage.advice:
+        yield (advice.clause,), "advice in the form", (FORM,)
+    if triage.report is not None:
+        yield (triage.report.clause,), "the form shows how complete a request is", (FORM,)
+
+
+def _work(policy: Policy) -> Rules:
+    """What agents do: steps of the escalation, milestones, mitigations, seasons."""
+    for step in policy.steps:
+        yield step.source.clauses, f"escalation step {step.role}", (PAGES, CARD)
+    for milestone in policy.milestones:
+        yield milestone.source.clauses, f"milestone {milestone.label}", (AGENTS, THREAD)
+    for each in policy.mitigations:
+        yield each.source.clauses, f"mitigation {each.label}", (AGENTS, THREAD)
+    for freeze in policy.freezes:
+        yield freeze.source.clauses, f"code freeze, asked at {freeze.milestone}", (AGENTS, THREAD)
+    for peak in policy.peaks:
+        yield peak.source.clauses, "peak season", (FORM, CARD, FORECAST)
 
 
 def show(policy: Policy, console: Console) -> None:
@@ -145,9 +210,11 @@ def show(policy: Policy, console: Console) -> None:
     )
     table.add_column("requirement", no_wrap=True)
     table.add_column("what carries it")
+    table.add_column("where people see it")
     for traced in traces(policy):
-        parts = [", ".join(traced.carriers)] if traced.carriers else []
+        parts = [", ".join(traced.by)] if traced.carriers else []
         if traced.not_yet is not None:
             parts.append(f"{'partly; ' if traced.carriers else ''}not yet: {traced.not_yet}")
-        table.add_row(traced.id, escape("\n".join(parts) or "nothing, and no reason is given"))
+        carried = "\n".join(parts) or "nothing, and no reason is given"
+        table.add_row(traced.id, escape(carried), escape(", ".join(traced.shown)))
     console.print(table)

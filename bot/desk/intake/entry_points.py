@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from datetime import date
 
 import structlog
 
+from bot.config.settings import Account
 from bot.desk import channels, help_position, home, queue, ticket_board, unticketed
 from bot.desk.agents import whole_history
 from bot.desk.desk import Desk, private_notice, refusal
@@ -22,9 +24,12 @@ from bot.desk.ticket.reply import ticket_below
 from bot.model.address import Actor, MessageRef, Place
 from bot.model.inbound import Answer, Ask, Command, Done, EntryPoint, MessageChanged, Posted, Press, Show
 from bot.model.views import Audience, Button, Mention, Notice, Part, QueueBoard, Strong, Style, TicketCard
+from bot.notify.emergency_texts import day_text
 from bot.notify.tam import alert_texts
 from bot.notify.waiting import unticketed_texts
 from bot.ports import NoSuchTicket, PermanentFailure
+from sla_core.policy import Policy
+from sla_core.rules.facts import ShownAt
 from sla_core.ticket import Ticket
 
 log = structlog.get_logger(__name__)
@@ -196,6 +201,8 @@ _AGENTS_COMMANDS = (
     ("next", "shows the most urgent ticket that nobody owns"),
     ("history KEY", "shows everything that happened on a ticket, in triage or in a direct message"),
 )
+MOST_DEPRECATED = 5
+"""Features that the help names."""
 _KEY = re.compile(r"([a-z][a-z0-9-]{0,23})-(\d{1,9})")
 
 
@@ -390,6 +397,29 @@ def _phone_line(desk: Desk, place: Place) -> list[Part]:
     return [f"\n{f'For {urgent}, you' if urgent else 'You'} can also call us: {calls.phone}."]
 
 
+def _plan_lines(desk: Desk, account: Account) -> list[Part]:
+    """What an account's plan is, and what its policy has customers read in the help."""
+    now = desk.clock.now()
+    policy = desk.directory.policy_on(now.date())
+    plan = policy.plans[account.plan]
+    facts = policy.facts_for(ShownAt.HELP, plan.id, now, zone=account.zone)
+    return [
+        "\n",
+        Strong(f"{policy.name}, {plan.name}:"),
+        f" {plan.source.says}",
+        *(f"\n{fact.tells}" for fact in facts),
+        *_deprecation_lines(policy, now.date()),
+    ]
+
+
+def _deprecation_lines(policy: Policy, today: date) -> list[str]:
+    """Until when features are supported that are to end; empty if there are none."""
+    current = [*policy.deprecations.current(today)] if policy.deprecations else []
+    lines = [f"\n{each.feature}: still supported until {day_text(each.until)}." for each in current]
+    more = len(lines) - MOST_DEPRECATED
+    return [*lines[:MOST_DEPRECATED], *([f"\nAnd {more} more that end later."] if more > 0 else [])]
+
+
 def _help(desk: Desk, command: Command) -> Answer:
     """Explains the text commands. Omits the slash command for people whose workspace does not have it."""
     place, actor = command.place, command.actor
@@ -416,6 +446,7 @@ def _help(desk: Desk, command: Command) -> Answer:
     lines.append("\nTo add to a ticket, write in the thread of its card.")
     lines += _phone_line(desk, place)
     if account := desk.directory.account_of(place):
+        lines += _plan_lines(desk, account)
         tam, architect = desk.directory.tam(account), desk.directory.solution_architect(account)
         lines += alert_texts.who_looks_after(tam.name if tam else "", architect.name if architect else "")
     help_ = Button("get_help", "Get help", "", Style.PRIMARY)

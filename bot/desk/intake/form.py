@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import lru_cache
 from hashlib import sha256
 
 from bot.clock import real_now
 from bot.config.settings import Account
 from bot.desk.desk import Desk, private_notice
+from bot.desk.intake.duplicates import PossibleDuplicate
 from bot.model.address import Actor, MessageRef, Place
 from bot.model.forms import OPENING, ChoiceField, Field, Form, TextField
 from bot.model.inbound import Command, Press, Show
@@ -21,6 +20,7 @@ from bot.notify import cards
 from bot.text import typed
 from sla_core.events import THE_CLOCK, Opened
 from sla_core.policy import Origin, Plan, Policy
+from sla_core.rules.facts import ShownAt
 from sla_core.ticket import State, Ticket, fold
 from sla_core.triage import Answers, Kind, Option, Proposal
 
@@ -149,8 +149,6 @@ LONGEST_DETAILS = 3000
 MAX_KNOWN = 5
 MAX_SEARCHED = 100
 """How many tickets of an account to search, newest first."""
-MAX_COMPARED = 12
-"""How many of them to compare with a new summary."""
 DETAILS_HINT = "What you did, what you saw, and since when. More detail helps us answer faster."
 OFFERED = "offered"
 OFFER = "offer"
@@ -268,8 +266,12 @@ def _intro(intake: IntakeContext, now: datetime) -> Iterator[str]:
         yield "Your unsent draft is back. "
     if peak := intake.policy.peak_at(now):
         yield f"{peak.says} "
-    if intake.policy.triage.intro:
-        yield intake.policy.triage.intro
+    account = intake.account
+    facts = intake.policy.facts_for(
+        ShownAt.FORM, account.plan if account else None, now, zone=account.zone if account else ""
+    )
+    if said := " ".join(filter(None, (intake.policy.triage.intro, *(fact.tells for fact in facts)))):
+        yield said
 
 
 def _preview(intake: IntakeContext, form: Form, now: datetime) -> RichText:
@@ -296,10 +298,22 @@ def _questions(policy: Policy) -> list[Field]:
     ]
 
 
+def _asks_about_known(intake: IntakeContext) -> bool:
+    """Whether the severity may still be one whose policy asks about known tickets first (CUP-6)."""
+    if text_in(intake.values, KNOWN):
+        return True
+    policy, account = intake.policy, intake.account
+    triage = policy.triage_for(account.plan) if account else policy.triage
+    proposal = triage.certain_proposal(triage.relevant_answers(intake.values))
+    return proposal is None or policy.severities[proposal.severity].known_first is not None
+
+
 def _known(intake: IntakeContext) -> list[Field]:
-    if not intake.candidates:
+    known = intake.known if _asks_about_known(intake) else ()
+    candidates = [*known, *(each.ticket for each in intake.duplicates)]
+    if not candidates:
         return []
-    options = tuple(Option(t.key, f"{t.key}: {t.opened.summary}"[:75]) for t in intake.candidates)
+    options = tuple(Option(t.key, f"{t.key}: {t.opened.summary}"[:75]) for t in candidates)
     label = "Is it one of these open tickets?"
     new = Option(SOMETHING_NEW, "No, this is new")
     shared = [
@@ -318,74 +332,24 @@ def initial_values(text: str) -> dict[str, tuple[str, ...]]:
 
 
 async def known_tickets(desk: Desk, policy: Policy, account: Account) -> list[Ticket]:
-    """The account's open tickets of severities whose policy asks about known tickets first."""
+    """The account's open tickets whose policy asks about known tickets first, for a severity they have had.
+
+    A workaround that lowers the severity does not end the outage.
+    """
     asking = {severity.id for severity in policy.severities.values() if severity.known_first}
     if not asking:
         return []
     recent = [await desk.ticket(key) for key, _ in await desk.store.open_tickets(account.id, MAX_SEARCHED)]
-    return [t for t in recent if t.state is State.OPEN and t.severity in asking][:MAX_KNOWN]
+    return [t for t in recent if t.state is State.OPEN and _was_one_of(asking, t)][:MAX_KNOWN]
 
 
-async def duplicate_tickets(desk: Desk, account: Account, summary: str) -> list[PossibleDuplicate]:
-    """The account's newest open tickets that may be about the same problem as this summary."""
-    if not summary.strip():
-        return []
-    newest = await desk.store.open_tickets(account.id, MAX_COMPARED)
-    found = [(await desk.ticket(key), words) for key, words in possible_duplicates(summary, newest)]
-    return [PossibleDuplicate(ticket, words) for ticket, words in found if ticket.state is State.OPEN]
+def _was_one_of(asking: Collection[str], ticket: Ticket) -> bool:
+    lowered = ticket.workaround_at is not None and any(had in asking for _, had in ticket.severities)
+    return lowered or ticket.severity in asking
 
 
 def text_in(values: Answers, field: str) -> str:
     return typed(next(iter(values.get(field, ())), ""))
-
-
-MOST_DUPLICATES = 3
-_WORD = re.compile(r"\w{3,}")
-_STOP_WORD_LIST = """
-about after again all also and any are been before but can cannot could did does doing don for from get
-gets getting got had has have help her here him his how into isn issue its just like more most much not
-now off one only our out over please problem seem she should since some still support that the their
-them then there these they this those too very want was way were what when where which while who why
-will with work works working would you your
-"""
-_STOP_WORDS = frozenset(_STOP_WORD_LIST.split())
-"""Words that say nothing about the problem."""
-
-
-@dataclass(frozen=True, slots=True)
-class PossibleDuplicate:
-    """An open ticket, and the words that its summary shares with the new one."""
-
-    ticket: Ticket
-    words: tuple[str, ...]
-
-
-def possible_duplicates(
-    summary: str, open_tickets: Iterable[tuple[str, Opened]]
-) -> list[tuple[str, tuple[str, ...]]]:
-    """Tickets that share at least two words and half of the shorter summary, most similar first.
-
-    Two summaries of a single word each match if the word is the same.
-    """
-    words = _significant_words(summary)
-    found = []
-    for key, opened in open_tickets:
-        theirs = _significant_words(opened.summary)
-        shared = words.keys() & theirs.keys()
-        if not shared:
-            continue
-        fewer = min(len(words), len(theirs))
-        same_word = len(words) == len(theirs) == len(shared) == 1
-        if same_word or (len(shared) > 1 and 2 * len(shared) >= fewer):
-            found.append((key, tuple(word for stem, word in words.items() if stem in shared)))
-    return sorted(found, key=lambda each: -len(each[1]))[:MOST_DUPLICATES]
-
-
-@lru_cache(maxsize=4096)
-def _significant_words(text: str) -> Mapping[str, str]:
-    """The significant words by their compared form: lower case, without a plural's s."""
-    words = (word for word in _WORD.findall(text.casefold()) if word not in _STOP_WORDS)
-    return {word.removesuffix("s") if len(word) > 3 else word: word for word in words}
 
 
 MORE_ANSWERS_NEEDED = "Answer the questions to see the proposed severity and when we will respond."
@@ -408,6 +372,8 @@ def preview(
     refused = plan_refusal(policy, policy.plans[account.plan], proposal)
     if refused is not None:
         return (Strong(f"{_named(policy, proposal)} cannot be reported here. "), refused)
+    facts = policy.facts_for(ShownAt.FORM, account.plan, now, proposal.severity, answers, account.zone)
+    told = [f"\n{cards.without_full_stop(fact.tells)}." for fact in facts if fact.follows_answers]
     phone = policy.plans[account.plan].phone_text(proposal.severity)
     by_phone = [f"\n{phone}."] if phone else []
     advice = [f"\n{cards.without_full_stop(advice.says)}." for advice in triage.advised(answers)]
@@ -415,6 +381,7 @@ def preview(
         Strong(f"Proposed: {_named(policy, proposal)}."),
         *_due(policy, account, proposal, now, origin),
         *by_phone,
+        *told,
         *advice,
     )
 

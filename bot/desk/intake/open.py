@@ -11,6 +11,7 @@ from bot.config.settings import Account
 from bot.desk import unticketed
 from bot.desk.desk import Desk, private_notice, refusal
 from bot.desk.intake import form
+from bot.desk.intake.duplicates import duplicate_tickets
 from bot.desk.intake.form import (
     ACCOUNT,
     ASKED,
@@ -25,7 +26,6 @@ from bot.desk.intake.form import (
     WORDS_OF,
     IntakeContext,
     PossibleDuplicate,
-    duplicate_tickets,
     initial_values,
     intake_form,
     known_tickets,

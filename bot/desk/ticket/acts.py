@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from bot.desk.desk import Desk, refusal
 from bot.desk.ticket.short_forms import TELL, TEXT, close_form, context_of, escalate_form, rejected, text_of
 from bot.model.address import Actor, Place
+from bot.model.facts import facts_of
 from bot.model.inbound import Answer, Ask, Press, Show, Submission
 from bot.model.views import Receipt, ReceiptRow, ReceiptTable
 from bot.notify.cards import METRIC_NAMES, severity_id, without_full_stop
@@ -15,8 +16,9 @@ from bot.notify.texts import with_key
 from sla_core.engine import promises
 from sla_core.events import Acknowledged, Closed, Escalated, Event, Held, Reopened, Resolved, Resumed, Taken
 from sla_core.paging import next_step
-from sla_core.policy import Policy, Source
+from sla_core.policy import Plan, Policy, Source
 from sla_core.promise import Promise, receipt
+from sla_core.rules.facts import ShownAt
 from sla_core.ticket import State, Ticket
 
 
@@ -176,10 +178,12 @@ async def explain(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     plan = policy.plans[opened.plan]
     if plan.calls is not None and (phone := plan.phone_text(ticket.severity)):
         nothing += f" {phone}. Source: {_cited(policy, plan.calls.source)}."
+    for fact in facts_of(ticket, policy, ShownAt.WHY, now):
+        nothing += f"\n{fact.tells} Source: {_cited(policy, fact.source)}."
     shown = Receipt(
         ticket.key,
         with_key(ticket.key, said + nothing),
-        tuple(_table(promise, policy, now) for promise in running),
+        tuple(_table(promise, policy, plan, now) for promise in running),
     )
     return Show(shown, public=_may_all_read(desk, press.place, ticket))
 
@@ -196,7 +200,14 @@ def _cited(policy: Policy, source: Source) -> str:
     return f"{policy.document}, {source.where}" if source.in_document else source.where
 
 
-def _table(promise: Promise, policy: Policy, now: datetime) -> ReceiptTable:
+def _hours(promise: Promise, policy: Policy, plan: Plan) -> str:
+    """What the policy says of the hours that count a promise; empty if they are all hours."""
+    name = promise.target.calendar
+    source = policy.hours_sources.get(plan.calendars.get(name, name))
+    return f" Hours: {source.says}" if source and not promise.calendar.always_open else ""
+
+
+def _table(promise: Promise, policy: Policy, plan: Plan, now: datetime) -> ReceiptTable:
     """The receipt of one promise, up to its deadline or, on hold, up to `now`."""
     source = promise.target.source
     cites = f"Source: {_cited(policy, source)}"
@@ -206,7 +217,7 @@ def _table(promise: Promise, policy: Policy, now: datetime) -> ReceiptTable:
         rows.append(ReceiptRow(stretch.span.start, stretch.span.end, stretch.why, counted))
     return ReceiptTable(
         title=METRIC_NAMES[promise.metric],
-        says=source.says,
+        says=source.says + _hours(promise, policy, plan),
         cites=cites,
         due_at=promise.due_at,
         rows=tuple(rows),

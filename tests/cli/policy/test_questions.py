@@ -63,7 +63,7 @@ def test_the_text_lists_every_question(run: Run) -> None:
     for text in (
         "How is your production use of m3ter affected?",
         "production, choice; M3-13, M3-14, M3-15",
-        "down: Severely: we cannot use it, or it is down",
+        "down: Severely: we cannot use it; for example, services or console are down",
         "One way to each severity",
         "Production works only in part, or a core function is impaired.",
     ):

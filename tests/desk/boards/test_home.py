@@ -65,6 +65,7 @@ async def test_an_agent_sees_the_queue_and_who_is_on_call(desk: DeskInMemory) ->
         "Second line: Eve, then Bob",
         "Engineering: Kim",
         "Leadership: Mia",
+        "The first line answers alarms as well as requests: an alarm opens a ticket like any other.",
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import dataclass, field
 
 from bot.model.address import Actor, MessageRef, Place
@@ -64,7 +65,9 @@ class Conversation:
 
     @property
     def question(self) -> str:
-        return view_text(self.asked).partition("\n")[0]
+        """Its first line; above the first question stands what the policy says in the form."""
+        lines = view_text(self.asked).splitlines()
+        return next((line for line in lines if re.match(r"\d+ of \d+: ", line)), lines[0])
 
     @property
     def labels(self) -> list[str]:

@@ -60,7 +60,7 @@ async def test_each_question_is_asked_in_the_thread_until_there_is_a_ticket(
     assert conversation.question == "3 of 5: What is this about?"
     await conversation.presses("Something is broken, slow or not as expected")
     assert "Production means live use" in view_text(conversation.asked)
-    await conversation.writes("a minor inconvenience with a workaround, or slower but usable")
+    await conversation.writes("a minor inconvenience with a workaround: a display glitch, for example")
     await conversation.writes("2")
     assert "S3" in view_text(conversation.asked)
     assert conversation.labels == ["Open ticket", "Back", "Cancel"]
