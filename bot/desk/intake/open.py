@@ -11,7 +11,7 @@ from bot.config.settings import Account
 from bot.desk import unticketed
 from bot.desk.desk import Desk, private_notice, refusal
 from bot.desk.intake import form
-from bot.desk.intake.duplicates import duplicate_tickets
+from bot.desk.intake.duplicates import PossibleDuplicate, duplicate_tickets
 from bot.desk.intake.form import (
     ACCOUNT,
     ASKED,
@@ -25,7 +25,6 @@ from bot.desk.intake.form import (
     SUMMARY,
     WORDS_OF,
     IntakeContext,
-    PossibleDuplicate,
     initial_values,
     intake_form,
     known_tickets,
