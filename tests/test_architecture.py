@@ -22,7 +22,7 @@ PACKAGES = (*FLOORS, "demo")
 CLOCK = "bot/clock.py"
 COMPOSITION_ROOT = "bot.__main__"
 LONGEST_FILE = 500
-MOST_FILES_IN_A_FOLDER, MOST_FILES = 14, 300
+MOST_FILES_IN_A_FOLDER, MOST_FILES = 14, 340
 MIGRATIONS = "adapters/sql/migrations/versions"
 """One file for each change of the tables, so their number only grows."""
 

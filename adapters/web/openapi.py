@@ -147,9 +147,15 @@ def _parameters(operation: Operation, is_act: bool) -> list[Parameter]:
 
 def _of_query(model: type[Parameters]) -> list[Parameter]:
     schema = model.model_json_schema()
-    definitions = schema.get("$defs", {})
+    definitions, required = schema.get("$defs", {}), schema.get("required", [])
     return [
-        _parameter(name, ParameterLocation.QUERY, _whole(each, definitions), each.get("description"))
+        _parameter(
+            name,
+            ParameterLocation.QUERY,
+            _whole(each, definitions),
+            each.get("description"),
+            required=name in required,
+        )
         for name, each in schema.get("properties", {}).items()
     ]
 

@@ -37,6 +37,9 @@ MOST_LOOKED_THROUGH = 2000
 """Tickets that one page looks through for those of a severity."""
 
 
+AccountId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,23}$")]
+
+
 class Parameters(BaseModel):
     """The parameters of a query. Unknown ones are refused."""
 
@@ -48,7 +51,7 @@ class NoParameters(Parameters):
 
 
 class ListParameters(Parameters):
-    account: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,23}$")], ...] = ()
+    account: tuple[AccountId, ...] = ()
     """Only tickets of these accounts; may be repeated."""
     state: tuple[State, ...] = ()
     """Only tickets in these states; may be repeated."""
@@ -103,7 +106,7 @@ class EventIndex(Protocol):
 
 async def list_tickets(desk: Desk, index: TicketIndex, token: Token, given: ListParameters) -> TicketPage:
     """Raises ApiFault."""
-    accounts = _accounts(token, given.account)
+    accounts = reached_accounts(token, given.account)
     if accounts == ():
         return TicketPage(tickets=[], next_cursor=None)
     before = _position(given.cursor) if given.cursor else None
@@ -181,11 +184,11 @@ async def _summary(desk: Desk, entry: QueueEntry) -> TicketSummary | None:
         return None
 
 
-def _accounts(token: Token, wanted: Sequence[str]) -> tuple[str, ...] | None:
-    """The accounts to list; None: all of them."""
+def reached_accounts(token: Token, wanted: Sequence[str]) -> tuple[str, ...] | None:
+    """The wanted accounts that the token reaches, or all that it reaches; None: all there are."""
     if not wanted:
         return None if token.accounts is None else tuple(sorted(token.accounts))
-    return tuple(token.reached(wanted))
+    return tuple(dict.fromkeys(token.reached(wanted)))
 
 
 def _now(desk: Desk, ticket: Ticket) -> datetime:
