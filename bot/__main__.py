@@ -196,6 +196,7 @@ async def _serve() -> int:
 
     import structlog
 
+    from adapters.otel import exported
     from adapters.sql.store import connect
     from adapters.web.client import fetch_text
     from adapters.web.server import WebServer
@@ -237,6 +238,7 @@ async def _serve() -> int:
         server = WebServer(
             env.host, env.port, routes, ready, exposition, for_operators=env.metrics_port is None
         )
+        await open_ones.enter_async_context(exported())
         await server.start()
         if env.metrics_port is not None:
             own = WebServer(env.host, env.metrics_port, (), ready, exposition)

@@ -25,8 +25,9 @@ from pydantic import BaseModel
 
 from bot.api.documents import Problem, WebhookDocument
 from bot.api.operations import OPERATIONS, PREFIX, Operation
-from bot.api.reading import TICKET_KEY, Parameters
+from bot.api.reading import Parameters
 from bot.model.api_token import Scope
+from bot.text import TICKET_KEY
 
 _TOKEN = "token"
 _WRONG = {

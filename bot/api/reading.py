@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,9 +27,9 @@ from bot.desk.desk import Desk
 from bot.model.api_token import Token
 from bot.model.queue import QueueEntry
 from bot.ports import NoSuchTicket
+from bot.text import TICKET_KEY
 from sla_core.ticket import State, Ticket
 
-TICKET_KEY = re.compile(r"[A-Z][A-Z0-9-]{0,23}-[1-9][0-9]{0,8}")
 MOST = 100
 """Tickets, or events, of one page."""
 MOST_LOOKED_THROUGH = 2000
