@@ -36,7 +36,9 @@ MOST_LOOKED_THROUGH = 2000
 """Tickets that one page looks through for those of a severity."""
 
 
+# All filters together fit into the 8 KiB of a request's first line, also where each letter takes 12 bytes.
 AccountId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,23}$")]
+AccountIds = Annotated[tuple[AccountId, ...], Field(max_length=50)]
 
 
 class Parameters(BaseModel):
@@ -50,18 +52,18 @@ class NoParameters(Parameters):
 
 
 class ListParameters(Parameters):
-    account: tuple[AccountId, ...] = ()
+    account: AccountIds = ()
     """Only tickets of these accounts; may be repeated."""
-    state: tuple[State, ...] = ()
+    state: Annotated[tuple[State, ...], Field(max_length=len(State))] = ()
     """Only tickets in these states; may be repeated."""
-    severity: tuple[Annotated[str, Field(max_length=100)], ...] = ()
+    severity: Annotated[tuple[Annotated[str, Field(max_length=40)], ...], Field(max_length=8)] = ()
     """Only tickets of these severities; may be repeated."""
     opened_from: GivenInstant | None = None
     """Only tickets opened at or after this instant."""
     opened_before: GivenInstant | None = None
     """Only tickets opened before this instant."""
     limit: Annotated[int, Field(ge=1, le=MOST)] = 50
-    cursor: Annotated[str, Field(max_length=200)] | None = None
+    cursor: Annotated[str, Field(max_length=100)] | None = None
     """`next_cursor` of the page before."""
 
 

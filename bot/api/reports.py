@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from bot.api.documents import Report, ReportRow
 from bot.api.faults import ApiFault, invalid
-from bot.api.reading import AccountId, Parameters, reached_accounts
+from bot.api.reading import AccountIds, Parameters, reached_accounts
 from bot.desk.desk import Desk
 from bot.model.api_token import Token
 from bot.ports import Selection, StoredTicket
@@ -42,7 +42,7 @@ Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "
 
 
 class ReportParameters(Parameters):
-    account: tuple[AccountId, ...] = ()
+    account: AccountIds = ()
     """Only tickets of these accounts; may be repeated."""
     from_: Annotated[Day, Field(alias="from")]
     """The first day, in UTC. Tickets count by their opening."""
