@@ -75,8 +75,15 @@ class McpServer:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
+        """Serves meanwhile. Raises the caller's fault as it is, which the task group would wrap."""
+        fault: Exception | None = None
         async with self._sessions.run():
-            yield
+            try:
+                yield
+            except Exception as raised:
+                fault = raised
+        if fault is not None:
+            raise fault
 
     def routes(self) -> list[Route]:
         """Only POST: no session is kept, and nothing is streamed."""
