@@ -196,6 +196,7 @@ async def _serve() -> int:
 
     import structlog
 
+    from adapters.otel import exported
     from adapters.sql.store import connect
     from adapters.web.client import fetch_text
     from adapters.web.server import WebServer
@@ -232,6 +233,7 @@ async def _serve() -> int:
         store.on_change, store.engine.on_write_fault = runtime.store_changed, runtime.write_failed
         ready, shared = runtime.readiness_faults, env.metrics_port is None
         server = WebServer(env.host, env.port, routes, ready, exposition, for_operators=shared)
+        await open_ones.enter_async_context(exported())
         await server.start()
         if env.metrics_port is not None:
             own = WebServer(env.host, env.metrics_port, (), ready, exposition)

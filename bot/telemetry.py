@@ -96,6 +96,12 @@ _LATE = (0.05, 0.25, 1, 5, 15, 60, 300, 1800, 7200, 43200)
 """Bucket bounds in seconds."""
 
 tickets = Gauge("frontline_tickets", "Tickets that are not closed", registry=REGISTRY)
+open_promises = Gauge(
+    "frontline_promises_open",
+    "Promises of open tickets that are still to be met, late or not",
+    ["severity", "metric"],
+    registry=REGISTRY,
+)
 clocks = Gauge("frontline_clocks", "Tickets with something still to fall due", registry=REGISTRY)
 overdue = Gauge("frontline_wakes_overdue", "Tickets whose wake-up came 30 s ago or more", registry=REGISTRY)
 wake_late = Histogram(

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from bot.model.views import Link, Mention, Part, PromiseLine, Quote, RichText, Strong, When
 from sla_core.promise import Phase, Tone
 
+TICKET_KEY = re.compile(r"[A-Z][A-Z0-9-]{0,23}-[1-9][0-9]{0,8}")
 UTC_ZONE = ZoneInfo("UTC")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

@@ -25,8 +25,9 @@ from pydantic import BaseModel
 
 from bot.api.documents import Problem, WebhookDocument
 from bot.api.operations import OPERATIONS, PREFIX, Operation
-from bot.api.reading import TICKET_KEY, Parameters
+from bot.api.reading import Parameters
 from bot.model.api_token import Scope
+from bot.text import TICKET_KEY
 
 _TOKEN = "token"
 _WRONG = {
@@ -147,9 +148,15 @@ def _parameters(operation: Operation, is_act: bool) -> list[Parameter]:
 
 def _of_query(model: type[Parameters]) -> list[Parameter]:
     schema = model.model_json_schema()
-    definitions = schema.get("$defs", {})
+    definitions, required = schema.get("$defs", {}), schema.get("required", [])
     return [
-        _parameter(name, ParameterLocation.QUERY, _whole(each, definitions), each.get("description"))
+        _parameter(
+            name,
+            ParameterLocation.QUERY,
+            _whole(each, definitions),
+            each.get("description"),
+            required=name in required,
+        )
         for name, each in schema.get("properties", {}).items()
     ]
 

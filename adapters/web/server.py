@@ -12,6 +12,7 @@ import structlog
 from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from bot import spans
 from bot.faults import OperatorFault
 
 log = structlog.get_logger(__name__)
@@ -33,6 +34,7 @@ _ANSWER_BY = 5.0
 IDLE = 10.0
 """Seconds that a connection may stay open without a request, and that a request's body may take."""
 BACKLOG = 128
+_PROBES = ("/healthz", "/readyz", "/metrics")
 
 
 class WebFault(OperatorFault):
@@ -54,7 +56,7 @@ class WebServer:
     ) -> None:
         """Without `for_operators`, it answers /healthz and the routes, but not /readyz and /metrics."""
         self._host, self._port, self._ready, self._measured = host, port, ready, measured
-        app = web.Application(client_max_size=LARGEST, middlewares=[_without_traceback, _read_whole])
+        app = web.Application(client_max_size=LARGEST, middlewares=[_traced, _without_traceback, _read_whole])
         app.router.add_get("/healthz", self._healthz)
         if for_operators:
             app.router.add_get("/readyz", self._readyz)
@@ -116,6 +118,24 @@ class WebServer:
             reasons = [f"readiness unknown: {type(error).__name__}"]
         body = {"ready": not reasons, "reasons": reasons}
         return web.json_response(body, status=503 if reasons else 200)
+
+
+@web.middleware
+async def _traced(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A span around each request to a route of ours, except for probes. No path, query or body is in it."""
+    resource = request.match_info.route.resource
+    if resource is None or resource.canonical in _PROBES:
+        return await handler(request)
+    known: spans.Known = {spans.METHOD: request.method, spans.ROUTE: resource.canonical}
+    known |= spans.about(request.match_info.get("key"))
+    with spans.span(spans.Work.REQUEST, f"{request.method} {resource.canonical}", known):
+        try:
+            answer = await handler(request)
+        except web.HTTPException as refusal:
+            spans.note(spans.STATUS, refusal.status)
+            raise
+        spans.note(spans.STATUS, answer.status)
+        return answer
 
 
 @web.middleware

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
@@ -211,6 +211,41 @@ class Replay(Document):
     webhook: str
     queued: int
     """How many events are sent again."""
+
+
+class ReportRow(Document):
+    """The promises of one account, month, severity and metric, as in the CSV of `frontline report`."""
+
+    account: str
+    month: str
+    """Of the tickets' opening in UTC, `YYYY-MM`."""
+    severity: str
+    metric: Metric
+    total: int
+    met: int
+    breached: int
+    open: int
+    attainment: float | None
+    """Met ones among those that are decided; null if none is."""
+    median_seconds: int | None
+    """Counted seconds until the answer; null without any."""
+    worst_seconds: int | None
+
+
+class Report(Document):
+    """How the promises of a period's tickets were kept, as of an instant."""
+
+    from_: date
+    to: date
+    """The day after the last one."""
+    as_of: Instant
+    rows: list[ReportRow]
+    left_out: dict[str, str]
+    """Tickets that cannot be computed, by key, and why."""
+
+    model_config = ConfigDict(
+        serialize_by_alias=True, populate_by_name=True, alias_generator=lambda name: name.rstrip("_")
+    )
 
 
 class FieldFault(Document):

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from bot.api import acting, reading, webhooks
+from bot.api import acting, reading, reports, webhooks
 from bot.api.acting import Body, Call
 from bot.api.documents import (
     Accounts,
@@ -17,6 +17,7 @@ from bot.api.documents import (
     EventPage,
     Opening,
     Replay,
+    Report,
     TicketDocument,
     TicketPage,
     Webhooks,
@@ -88,6 +89,11 @@ async def _list_accounts(request: Request) -> Accounts:
     return reading.list_accounts(request.desk, request.call.token)
 
 
+async def _report(request: Request) -> Report:
+    given = _of(reports.ReportParameters, request.parameters)
+    return await reports.report(request.desk, request.call.token, given)
+
+
 async def _open(request: Request) -> Opening:
     return await acting.open_ticket(request.desk, request.call, _of(acting.OpenBody, request.body))
 
@@ -151,6 +157,15 @@ OPERATIONS = (
         reading.EventParameters,
     ),
     Operation("listAccounts", "GET", f"{PREFIX}/accounts", "Lists the accounts.", Accounts, _list_accounts),
+    Operation(
+        "report",
+        "GET",
+        f"{PREFIX}/reports",
+        "Reports how the promises of a period were kept.",
+        Report,
+        _report,
+        reports.ReportParameters,
+    ),
     Operation(
         "openTicket",
         "POST",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,13 +27,18 @@ from bot.desk.desk import Desk
 from bot.model.api_token import Token
 from bot.model.queue import QueueEntry
 from bot.ports import NoSuchTicket
+from bot.text import TICKET_KEY
 from sla_core.ticket import State, Ticket
 
-TICKET_KEY = re.compile(r"[A-Z][A-Z0-9-]{0,23}-[1-9][0-9]{0,8}")
 MOST = 100
 """Tickets, or events, of one page."""
 MOST_LOOKED_THROUGH = 2000
 """Tickets that one page looks through for those of a severity."""
+
+
+# All filters together fit into the 8 KiB of a request's first line, also where each letter takes 12 bytes.
+AccountId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,23}$")]
+AccountIds = Annotated[tuple[AccountId, ...], Field(max_length=50)]
 
 
 class Parameters(BaseModel):
@@ -48,18 +52,18 @@ class NoParameters(Parameters):
 
 
 class ListParameters(Parameters):
-    account: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,23}$")], ...] = ()
+    account: AccountIds = ()
     """Only tickets of these accounts; may be repeated."""
-    state: tuple[State, ...] = ()
+    state: Annotated[tuple[State, ...], Field(max_length=len(State))] = ()
     """Only tickets in these states; may be repeated."""
-    severity: tuple[Annotated[str, Field(max_length=100)], ...] = ()
+    severity: Annotated[tuple[Annotated[str, Field(max_length=40)], ...], Field(max_length=8)] = ()
     """Only tickets of these severities; may be repeated."""
     opened_from: GivenInstant | None = None
     """Only tickets opened at or after this instant."""
     opened_before: GivenInstant | None = None
     """Only tickets opened before this instant."""
     limit: Annotated[int, Field(ge=1, le=MOST)] = 50
-    cursor: Annotated[str, Field(max_length=200)] | None = None
+    cursor: Annotated[str, Field(max_length=100)] | None = None
     """`next_cursor` of the page before."""
 
 
@@ -103,7 +107,7 @@ class EventIndex(Protocol):
 
 async def list_tickets(desk: Desk, index: TicketIndex, token: Token, given: ListParameters) -> TicketPage:
     """Raises ApiFault."""
-    accounts = _accounts(token, given.account)
+    accounts = reached_accounts(token, given.account)
     if accounts == ():
         return TicketPage(tickets=[], next_cursor=None)
     before = _position(given.cursor) if given.cursor else None
@@ -181,11 +185,11 @@ async def _summary(desk: Desk, entry: QueueEntry) -> TicketSummary | None:
         return None
 
 
-def _accounts(token: Token, wanted: Sequence[str]) -> tuple[str, ...] | None:
-    """The accounts to list; None: all of them."""
+def reached_accounts(token: Token, wanted: Sequence[str]) -> tuple[str, ...] | None:
+    """The wanted accounts that the token reaches, or all that it reaches; None: all there are."""
     if not wanted:
         return None if token.accounts is None else tuple(sorted(token.accounts))
-    return tuple(token.reached(wanted))
+    return tuple(dict.fromkeys(token.reached(wanted)))
 
 
 def _now(desk: Desk, ticket: Ticket) -> datetime:

@@ -9,7 +9,7 @@ from functools import partial
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from bot import telemetry
+from bot import spans, telemetry
 from bot.config.directory import PolicyVersionMissing
 from bot.desk import channels, home, queue, queue_filters
 from bot.desk.agents import assign, replies, send_to_customer
@@ -184,7 +184,32 @@ async def answer(desk: Desk, inbound: Inbound) -> Answer:
         what = getattr(inbound, "action", getattr(inbound, "form", ""))
         telemetry.acts.labels(type(inbound).__name__).inc()
         log.info("act", kind=type(inbound).__name__, what=what)
-        return _dated(desk, inbound, await _answer(desk, inbound))
+        with spans.span(spans.Work.ACT, *_traced(inbound)):
+            answered = await _answer(desk, inbound)
+            spans.note(spans.OUTCOME, _outcome_of(answered))
+        return _dated(desk, inbound, answered)
+
+
+def _traced(inbound: Inbound) -> tuple[str, spans.Known]:
+    """The name of the act's span, and what is known at its begin: of buttons and forms, only our own."""
+    kind, what, ticket = type(inbound).__name__, "", ""
+    if isinstance(inbound, Press) and inbound.action in BUTTONS:
+        what, ticket = inbound.action, inbound.value.partition("|")[0]
+    elif isinstance(inbound, Submission | FormChanged | FormClosed) and inbound.form in FORMS:
+        what, ticket = inbound.form, inbound.context.get("ticket", "")
+    known: spans.Known = {spans.KIND: kind, spans.TRACE: trace_id(inbound.key), **spans.about(ticket)}
+    return f"{kind} {what}".strip(), known
+
+
+def _outcome_of(answered: Answer) -> str:
+    """`done`, `duplicate`, `asked` (a form), or `shown`: something private, such as a refusal."""
+    match answered:
+        case Done():
+            return "duplicate" if answered.duplicate else "done"
+        case Ask():
+            return "asked"
+        case Show():
+            return "shown"
 
 
 def _dated(desk: Desk, inbound: Inbound, answer: Answer) -> Answer:

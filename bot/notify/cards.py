@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -25,7 +25,7 @@ from bot.notify import emergency_texts, history
 from sla_core.engine import countdowns, promises, targets_of
 from sla_core.events import CustomerWrote, Escalated, Held, SeverityChanged
 from sla_core.policy import Metric, Policy
-from sla_core.promise import Countdown, Phase, Tone
+from sla_core.promise import Countdown, Phase, Promise, Tone
 from sla_core.rules.facts import ShownAt
 from sla_core.ticket import State, Ticket
 
@@ -419,7 +419,7 @@ OPEN, RESOLVED, CLOSED = (state.value for state in State)
 
 def queue_summary(ticket: Ticket, policy: Policy, now: datetime) -> QueueSummary:
     """What a queue sorts by and shows for the ticket at `now`."""
-    due = next_due(ticket, policy, now)
+    due, running = next_due(ticket, policy, now), promises(ticket, policy)
     return QueueSummary(
         title=ticket.opened.summary,
         state=ticket.state.value,
@@ -435,17 +435,18 @@ def queue_summary(ticket: Ticket, policy: Policy, now: datetime) -> QueueSummary
         customers_turn=ticket.customers_turn,
         due=due,
         wording=wording_of(ticket, policy, due.metric) if due else "target",
-        kept=tuple(_kept(ticket, policy)),
+        kept=tuple(_kept(running)),
         missed=tuple(sorted(ticket.breached.values())),
         owner_id=ticket.owner.id if ticket.owner else "",
         opened_by=ticket.opener.id if ticket.opener else "",
         answered=ticket.first_answer_at is not None,
+        running=tuple(each.metric.value for each in running if not each.settled),
     )
 
 
-def _kept(ticket: Ticket, policy: Policy) -> Iterator[datetime]:
+def _kept(running: Iterable[Promise]) -> Iterator[datetime]:
     """When each promise was met in time. A silence clock is kept by every answer, so it is not counted."""
-    for promise in promises(ticket, policy):
+    for promise in running:
         if promise.met_at and (promise.due_at is None or promise.met_at <= promise.due_at):
             yield promise.met_at
 

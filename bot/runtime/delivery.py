@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Collection
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
@@ -12,7 +13,7 @@ from random import Random
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from bot import telemetry
+from bot import spans, telemetry
 from bot.clock import WakeSignal
 from bot.desk.desk import Desk
 from bot.model.address import MessageRef, Place
@@ -152,7 +153,7 @@ class Delivery:
         try:
             while not self.stopping and (outgoing := await self._claim(lane)):
                 tried += 1
-                with bound_contextvars(trace=outgoing.trace, ticket=outgoing.message.ticket):
+                with bound_contextvars(trace=outgoing.trace, ticket=outgoing.message.ticket), _span(outgoing):
                     await self._send(outgoing)
         except StoreUnavailable:
             raise
@@ -342,7 +343,15 @@ def _earliest(*instants: datetime | None) -> datetime | None:
     return min((at for at in instants if at is not None), default=None)
 
 
+def _span(outgoing: Outgoing) -> AbstractContextManager[None]:
+    message, priority = outgoing.message, outgoing.message.priority.name.lower()
+    known: spans.Known = {spans.PLATFORM: message.to.platform, spans.PRIORITY: priority}
+    known |= {spans.TRACE: outgoing.trace, **spans.about(message.ticket)}
+    return spans.span(spans.Work.DELIVERY, f"deliver to {message.to.platform}", known)
+
+
 def _count(message: Message, outcome: str) -> None:
+    spans.note(spans.OUTCOME, outcome)
     telemetry.deliveries.labels(message.to.platform, message.priority.name.lower(), outcome).inc()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -26,6 +26,10 @@ log = structlog.get_logger(__name__)
 
 EVERY = timedelta(seconds=20)
 """Between checks, in real time."""
+PROMISES_EVERY = timedelta(minutes=1)
+"""Between two counts of the open promises, which read a row of each open ticket."""
+MOST_COUNTED = 20_000
+"""How many open tickets' promises are counted: the most urgent ones."""
 MAX_WAKE_LAG = timedelta(seconds=30)
 """How late a wake-up or a timer may be before agents are alerted."""
 MAX_MESSAGE_AGE = timedelta(seconds=60)
@@ -73,6 +77,7 @@ class LagMonitor:
     _unreachable_since: datetime | None = None
     _told_unreachable: bool = False
     _told_of_jump: bool = False
+    _promises_at: datetime | None = None
     _write_proof: WriteProof = field(init=False)
     _suspicion: WakeSignal = field(default_factory=WakeSignal)
 
@@ -87,6 +92,7 @@ class LagMonitor:
         now = self.clock.now()
         _export(await self.store.store_stats(self._due_before(now)), now)
         await self._export_pager_test()
+        await self._export_promises(now)
         while True:
             await self._suspicion.wait(self.clock, self.clock.now() + EVERY)
             await self.check()
@@ -96,6 +102,25 @@ class LagMonitor:
         """A write has failed: checks now, unless it is known already that the store is unwell."""
         if self._unreachable_since is None:
             self._suspicion.trigger()
+
+    async def _export_promises(self, now: datetime) -> None:
+        if self._promises_at is not None and now - self._promises_at < PROMISES_EVERY:
+            return
+        self._promises_at = now
+        try:
+            page = await self.desk.store.queue(None, MOST_COUNTED)
+        except Exception:  # a metric must not stop the checks
+            log.exception("could not count the open promises")
+            return
+        found = Counter(
+            (entry.summary.severity, metric)
+            for entry in page.entries
+            if entry.summary is not None
+            for metric in entry.summary.running
+        )
+        telemetry.open_promises.clear()
+        for (severity, metric), count in found.items():
+            telemetry.open_promises.labels(severity, metric).set(count)
 
     async def check(self) -> list[str]:
         """Checks once and alerts agents when a delay begins or ends. Returns a line for each delay."""
@@ -120,6 +145,7 @@ class LagMonitor:
         if bool(lines) != bool(await self.desk.key_values.get(TOPIC, ALARM)):
             await self._tell_agents_once(lines, now)
         await self._export_pager_test()
+        await self._export_promises(now)
         return lines
 
     async def _tell_of_jump(self, now: datetime) -> None:

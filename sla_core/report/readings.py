@@ -110,6 +110,24 @@ def _without_holds(found: PromiseRecord, _: TicketRecord) -> datetime | None:
     return due(promise.calendar, promise.started_at, promise.limit, left)
 
 
+def _without_downgrade(found: PromiseRecord, ticket: TicketRecord) -> datetime | None:
+    now, opened, promise = ticket.ticket, ticket.opened, found.promise
+    changed_at = now.severities[-1][0]
+    if found.severity != now.severity or now.downgraded_from is None or promise.fixed_at is not None:
+        return None
+    before = ticket.policy.targets(now.downgraded_from, opened.terms, opened.plan)
+    if not any(target.met_by_downgrade_to == now.severity for target in before):
+        return None
+    if found.metric is Metric.RESOLUTION:
+        return due(promise.calendar, opened.at, promise.limit, promise.gaps)
+    target = next((each for each in before if each.metric is found.metric), None)
+    answered_before = found.answered_at is not None and found.answered_at <= changed_at
+    if found.metric is not Metric.FIRST_RESPONSE or target is None or answered_before:
+        return None
+    calendar = ticket.policy.clock(opened.plan, target, opened.zone)
+    return due(calendar, opened.at, target.limit, promise.gaps)
+
+
 def _due(found: PromiseRecord, calendar: BusinessCalendar) -> datetime | None:
     promise = found.promise
     return due(calendar, promise.started_at, promise.limit, promise.gaps)
@@ -153,6 +171,15 @@ _COMPUTED: Mapping[str, tuple[Question, _OTHER]] = {
                 "Always from the submission.",
             ),
             _from_submission,
+        ),
+        (
+            Question(
+                "A19",
+                "A workaround that lowers the severity could start clocks, or leave them as they were.",
+                "The resolution counts from then; a missing first response is due as the new severity's.",
+                "The resolution counts from the submission; a missing first response stays due as before.",
+            ),
+            _without_downgrade,
         ),
         (
             Question(

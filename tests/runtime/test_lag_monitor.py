@@ -10,9 +10,9 @@ from adapters.sql.store import connect
 from bot import telemetry
 from bot.clock import SteadyClock, real_now
 from bot.ports import TemporaryFailure, Timer
-from bot.runtime.monitor import EVERY, LagMonitor, StoreStats, clock_fault
+from bot.runtime.monitor import EVERY, PROMISES_EVERY, LagMonitor, StoreStats, clock_fault
 from bot.runtime.scheduler import wake_due_tickets
-from tests.harness import ALICE, S1, TRIAGE, WITHOUT_BOARDS, DeskInMemory, HeldClock, open_desk
+from tests.harness import ALICE, BOB, S1, S2, TRIAGE, WITHOUT_BOARDS, DeskInMemory, HeldClock, open_desk
 from tests.journeys.conftest import FRIDAY_AFTERNOON
 from tests.memory_store import MemoryStore
 
@@ -21,6 +21,27 @@ async def a_desk_with_a_monitor(tmp_path: Path) -> tuple[DeskInMemory, LagMonito
     store = MemoryStore()
     desk = await open_desk(tmp_path, FRIDAY_AFTERNOON, WITHOUT_BOARDS, store)
     return desk, LagMonitor(desk.desk, store, desk.clock, desk.delivery.send_lane)
+
+
+async def test_open_promises_are_counted_by_severity_and_metric(tmp_path: Path) -> None:
+    """From the index rows, once a minute. A resolved ticket has none; a missed one still has to be met."""
+    desk, monitor = await a_desk_with_a_monitor(tmp_path)
+    for _ in range(2):
+        await desk.submits(ALICE, "Bills are late", S2)
+
+    async def shown() -> dict[str, float]:
+        desk.clock.at += PROMISES_EVERY
+        await monitor.check()
+        (family,) = telemetry.open_promises.collect()
+        return {"/".join(sample.labels.values()): sample.value for sample in family.samples}
+
+    assert await shown() == {"S2/first_response": 2}
+    await desk.submits_form(BOB, "Resolve", "ACME-1", text="Restarted")
+    assert await shown() == {"S2/first_response": 1}
+    await desk.fast_forward(hours=5)
+    assert await shown() == {"S2/first_response": 1}, "late, and still open"
+    await desk.submits_form(BOB, "Reply", "ACME-2", text="We look into it")
+    assert await shown() == {}
 
 
 async def test_a_broken_scheduler_is_reported_within_90_seconds(tmp_path: Path) -> None:

@@ -150,6 +150,38 @@ def test_readings_that_change_an_outcome_are_shown_both_ways() -> None:
     assert (example.other_due_at, example.other_result) == (local("2026-07-07 14:30"), Result.MET)
 
 
+def test_a_workaround_that_lowers_the_severity_is_read_both_ways() -> None:
+    """A19, CUP-8: a C1 of 12:00 is made a C2 at 13:00, answered at 15:00, and resolved after 24 h 30 min.
+
+    As C2's, the response is in time (4 h); as C1's, it is late (2 h). The resolution is in time counted from
+    the workaround, and late counted from the submission.
+    """
+    begun, commerceup = local("2026-03-10 12:00"), policy_of("commerceup")
+    lowered = SeverityChanged(begun + timedelta(hours=1), BOB, "C2", "Pay by transfer", workaround=True)
+    answered = reply(begun + timedelta(hours=3))
+    resolved = Resolved(begun + timedelta(hours=24, minutes=30), BOB, "Done")
+    first = replace(opened(begun, "C1", "standard"), vendor="commerceup")
+
+    def differences(*events: Event) -> list[tuple[Metric, Result, timedelta, Result]]:
+        tally = Tally(PERIOD, begun + timedelta(days=2))
+        tally.add(record("ACME-1", (first, *events), commerceup, tally.now))
+        return [
+            (each.metric, each.result, each.other_due_at - begun, each.other_result)
+            for question, found in tally.readings.questions()
+            if question.id == "A19"
+            for each in found.examples
+        ]
+
+    assert differences(lowered, answered, resolved) == [
+        (Metric.FIRST_RESPONSE, Result.MET, timedelta(hours=2), Result.BREACHED),
+        (Metric.RESOLUTION, Result.MET, timedelta(hours=24), Result.BREACHED),
+    ]
+    early = reply(begun + timedelta(minutes=30))
+    assert [metric for metric, *_ in differences(early, lowered, resolved)] == [Metric.RESOLUTION]
+    misjudged = replace(lowered, workaround=False)
+    assert differences(misjudged, answered, resolved) == []
+
+
 def test_only_the_latest_breaches_are_kept_with_their_receipts() -> None:
     tally = Tally(PERIOD, NOW)
     for number in range(MOST_BREACHES + 5):
