@@ -179,6 +179,7 @@ async def _serve() -> int:
 
     from adapters.sql.store import connect
     from adapters.web.client import fetch_text
+    from adapters.web.desk_page import DeskWebPage
     from adapters.web.server import WebServer
     from bot.cli.operate import stop_signal
     from bot.clock import WallClock
@@ -215,6 +216,7 @@ async def _serve() -> int:
                 *(line for each in connected for line in each.readiness_faults()),
             ]
 
+        routes += DeskWebPage(desk, ready).routes()
         server = WebServer(
             env.host, env.port, routes, ready, exposition, for_operators=env.metrics_port is None
         )
@@ -348,6 +350,7 @@ async def _desk(
     import structlog
 
     from adapters.sql.engines.engine import DatabaseFault
+    from adapters.web.hooks import hook_routes
     from bot.clock import SteadyClock
     from bot.config.directory import Directory
     from bot.desk import channels
@@ -370,7 +373,7 @@ async def _desk(
             await platform.start()
             desk.platforms[platform.name] = platform
             routes += platform.routes(dispatch(desk))
-        routes += _hooks(settings, dispatch(desk), clock)
+        routes += hook_routes(settings, dispatch(desk), clock)
         await channels.load_renames(desk, store)
         for line in await desk.directory.refresh(desk.platforms):
             structlog.get_logger("frontline").warning(line)
@@ -428,23 +431,6 @@ def _one_way(settings: DeskSettings) -> Iterator[_Connected]:
             url, key = value_of(pager.url), value_of(pager.key)
             targets[pager.name] = PagerTarget(pager.role, url, key, sign, listens=bool(secret))
         yield OneWay("pager", Pagers(targets))
-
-
-def _hooks(settings: DeskSettings, dispatch: Dispatch, clock: Clock) -> list[Route]:
-    """What other systems call: monitoring and pagers, each with its secret."""
-    from adapters.web.alert_hooks import AlertHooks
-    from adapters.web.pager_hooks import PagerSecret, pager_routes
-    from bot.clock import real_now
-    from bot.config.environment import value_of, variable
-
-    alert_secrets = {alert.name: variable(alert.secret) for alert in settings.alerts}
-    alerts = AlertHooks(settings.alerts, alert_secrets, dispatch, clock)
-    secrets = {
-        pager.name: PagerSecret(pager.kind, value_of(pager.secret))
-        for pager in settings.pagers.values()
-        if pager.secret
-    }
-    return [*alerts.routes(), *pager_routes(secrets, dispatch, real_now)]
 
 
 def _slack(settings: DeskSettings, env: Environment, clock: Clock, store: SqlStore) -> _Connected:

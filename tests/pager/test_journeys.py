@@ -13,7 +13,7 @@ import pytest
 
 from adapters.pager.phones import TRIES
 from adapters.web import WebServer
-from bot import __main__ as root
+from adapters.web.hooks import hook_routes
 from bot.desk.routes import dispatch
 from sla_core.events import Alerted, Event, SeverityChanged, Who
 from sla_core.policy import Policy
@@ -95,7 +95,7 @@ async def office(
             settings = story.desk.directory.settings
             platforms = await open_ones.enter_async_context(connected(settings))
             story.desk.platforms |= platforms
-            routes = root._hooks(settings, dispatch(story.desk), clock)
+            routes = hook_routes(settings, dispatch(story.desk), clock)
             server = WebServer("127.0.0.1", 0, routes, ready)
             await server.start()
             open_ones.push_async_callback(server.stop)
