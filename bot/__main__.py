@@ -182,6 +182,7 @@ async def _serve() -> int:
     from adapters.web.desk_page import DeskWebPage
     from adapters.web.server import WebServer
     from bot.cli.operate import stop_signal
+    from bot.cli.reload import Reload
     from bot.clock import WallClock
     from bot.config.environment import read_desk
     from bot.log_sink import LogSink
@@ -225,6 +226,7 @@ async def _serve() -> int:
             own = WebServer(env.host, env.metrics_port, (), ready, exposition)
             open_ones.push_async_callback(own.stop)
             await own.start()
+        await open_ones.enter_async_context(Reload(desk, env).on_signal())
         freeze_loaded_objects()
         try:
             async with _worker_pool(env.database_url) as runtime.worker_pool, runtime.running():

@@ -189,7 +189,8 @@ def test_the_charts_values_follow_their_schema() -> None:
     schema = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
     values = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
     jsonschema.validate(values, schema)
-    for wrong in ({"replicas": 0}, {"existingSecret": ""}, {"replica": 2}, {"files": {}}):
+    wrongs: list[dict[str, object]] = [{"replicas": 0}, {"existingSecret": ""}, {"replica": 2}, {"files": {}}]
+    for wrong in wrongs:
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(values | wrong, schema)
 
