@@ -87,6 +87,8 @@ COMPILE := $(BIN)/uv --no-config --quiet pip compile --universal --python-versio
 
 lock: setup ## pin the dependencies again (LOCK_ARGS=--upgrade takes newer versions)
 	$(call step,lock,$(COMPILE) $(LOCK_ARGS) --extra dev -o requirements.lock pyproject.toml)
+	$(call step,lock of the container,$(COMPILE) $(LOCK_ARGS) --extra build -c requirements.lock \
+	  -o deploy/requirements.lock pyproject.toml)
 	$(call step,lock of bench,$(COMPILE) $(LOCK_ARGS) --extra bench -c requirements.lock \
 	  -o requirements-bench.lock pyproject.toml)
 

@@ -199,8 +199,10 @@ async def _serve() -> int:
     from adapters.otel import exported
     from adapters.sql.store import connect
     from adapters.web.client import fetch_text
+    from adapters.web.desk_page import DeskWebPage
     from adapters.web.server import WebServer
     from bot.cli.operate import stop_signal
+    from bot.cli.reload import Reload
     from bot.clock import WallClock
     from bot.config.environment import read_desk
     from bot.log_sink import LogSink
@@ -232,6 +234,7 @@ async def _serve() -> int:
         )
         store.on_change, store.engine.on_write_fault = runtime.store_changed, runtime.write_failed
         ready, shared = runtime.readiness_faults, env.metrics_port is None
+        routes += DeskWebPage(desk, ready).routes()
         server = WebServer(env.host, env.port, routes, ready, exposition, for_operators=shared)
         await open_ones.enter_async_context(exported())
         await server.start()
@@ -239,6 +242,7 @@ async def _serve() -> int:
             own = WebServer(env.host, env.metrics_port, (), ready, exposition)
             open_ones.push_async_callback(own.stop)
             await own.start()
+        await open_ones.enter_async_context(Reload(desk, env).on_signal())
         freeze_loaded_objects()
         try:
             async with _worker_pool(env.database_url) as runtime.worker_pool, runtime.running():

@@ -74,6 +74,12 @@ def entry_points() -> Iterator[tuple[str, ...]]:
         "after `/support`, or with `say` in a direct message",
     )
     yield (
+        "`desk`, `desk sign out`, for agents and TAMs",
+        opens("message.im" in heard, "after the command or a mention, or in a direct message", "-"),
+        "after a mention, answered in the person's own chat; or in a direct message",
+        "after `/support`, or with `say` in a direct message",
+    )
+    yield (
         "`away until DATE`, `away`, `back`, for TAMs",
         opens("message.im" in heard, "after the command or a mention, or in a direct message", "-"),
         "after a mention, or in a direct message; `away` → form as a card",

@@ -29,7 +29,7 @@ class Directory:
     """The desk's file, and the members of the user groups that it names, as last read from the platforms."""
 
     def __init__(self, settings: DeskSettings) -> None:
-        self.settings = settings
+        self.replace_settings(settings)
         self._group_members: dict[tuple[str, str], frozenset[UserRef]] = {}
         self._platforms: Mapping[str, ChatPlatform] = {}
         self._moves: dict[Place, Place] = {}
@@ -37,6 +37,10 @@ class Directory:
         """TAMs who are away, by their ids, and until when; as last read by `bot.desk.tam.away`."""
         self.names: dict[UserRef, str] = {}
         """What platforms call the agents who are not in `[[people]]`, as far as somebody asked."""
+
+    def replace_settings(self, settings: DeskSettings) -> None:
+        """Puts another version of the desk's file in force."""
+        self.settings = settings
         self._by_channel = {
             (channel.platform, channel.id): account
             for account in settings.accounts.values()

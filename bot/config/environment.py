@@ -8,9 +8,7 @@ from base64 import b64decode
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import time
-from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import SecretStr, ValidationError
@@ -20,6 +18,7 @@ from bot.clock import SimulatedClock
 from bot.config.alerts import secret_fault
 from bot.config.pagers import WEBHOOK, value_fault
 from bot.config.settings import DeskSettings, load_desk
+from bot.config.web import host_of, is_loopback
 from bot.config.webhooks import webhook_variables
 from sla_core.catalog.load import Fault, Faults
 from sla_core.catalog.schema import zone
@@ -77,7 +76,7 @@ class Environment(BaseSettings):
     @property
     def slack_is_local(self) -> bool:
         """Whether SLACK_API_URL is on this machine."""
-        return is_loopback(_host(self.slack_api_url))
+        return is_loopback(host_of(self.slack_api_url))
 
 
 def desk_file() -> Path:
@@ -138,7 +137,7 @@ def _faults(env: Environment, desk: DeskSettings) -> Iterator[tuple[str, str]]:
             yield name, f"{port} is not a port; use 1 to 65535"
     if env.metrics_port and env.metrics_port == env.port:
         yield "METRICS_PORT", "is the same as PORT; use another one, or unset it"
-    if not _host(env.slack_api_url):
+    if not host_of(env.slack_api_url):
         yield "SLACK_API_URL", f'"{env.slack_api_url}" is not a web address; unset it, or write {SLACK_API}'
     if env.frontline_local_slack:
         if not env.slack_is_local:
@@ -294,21 +293,3 @@ def time_of_day(text: str) -> time:
     if found is None:
         raise ValueError(f'"{text}" is not a time of day; write it in UTC, such as 09:00, or unset it')
     return time(int(found[1]), int(found[2]))
-
-
-def _host(url: str) -> str:
-    """The host of a URL; empty unless it is an http or https URL."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return ""
-    return (parts.hostname or "") if parts.scheme in ("http", "https") else ""
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -39,6 +39,7 @@ from bot.config.pagers import (
 from bot.config.phones import phone_faults, with_phones
 from bot.config.rotas import DayPart, Zone, read_rotas
 from bot.config.saved_replies import SavedReply, read_saved_replies
+from bot.config.web import WebPart
 from bot.config.webhooks import Webhook, WebhookPart, webhook_faults, webhooks_of
 from bot.model.address import Place, UserRef
 from sla_core.catalog.crosscheck import unknown
@@ -148,6 +149,8 @@ class DeskSettings:
     limits: OpeningLimits = field(default_factory=OpeningLimits)
     pagers: Mapping[str, Pager] = field(default_factory=dict)
     """By name. One whose role nobody holds is also in `people`, and holds that role."""
+    web_url: str = ""
+    """Where browsers reach the desk, such as `https://desk.example`; empty: it has no page for them."""
     saved_replies: tuple[SavedReply, ...] = ()
     """By name."""
     webhooks: tuple[Webhook, ...] = ()
@@ -244,6 +247,7 @@ class _File(_Section):
     pagers: tuple[PagerPart, ...] = ()
     webhooks: tuple[WebhookPart, ...] = ()
     limits: _Limits = _Limits()
+    web: WebPart | None = None
     accounts: tuple[_Account, ...] = ()
     phones: dict[str, str] = {}
     """Telephone numbers by plan; see bot.config.phones."""
@@ -433,6 +437,7 @@ def _settings(file: _File, policies: list[Policy], rotas: Mapping[str, Rota]) ->
         alerts=tuple(alert.source for alert in file.alerts),
         pagers=pagers,
         webhooks=webhooks_of(file.webhooks),
+        web_url=file.web.url if file.web else "",
         limits=OpeningLimits(file.limits.opens_per_person, file.limits.opens_per_account),
     )
 

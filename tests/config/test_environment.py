@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.config.environment import Environment, check_environment, is_loopback, read_environment
+from bot.config.environment import Environment, check_environment, read_environment
 from bot.config.settings import load_desk
+from bot.config.web import is_loopback
 from sla_core.catalog.load import Faults
 from tests.harness import DESK_FILE
 

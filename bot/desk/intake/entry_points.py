@@ -21,6 +21,7 @@ from bot.desk.queue_filters import LABELS, SYNONYMS, Filter, next_ticket
 from bot.desk.tam import away
 from bot.desk.ticket import acts, reply
 from bot.desk.ticket.reply import ticket_below
+from bot.desk.web import sign_in
 from bot.model.address import Actor, MessageRef, Place
 from bot.model.inbound import Answer, Ask, Command, Done, EntryPoint, MessageChanged, Posted, Press, Show
 from bot.model.views import Audience, Button, Mention, Notice, Part, QueueBoard, Strong, Style, TicketCard
@@ -46,7 +47,7 @@ _ASKED_HERE = (
 )
 _QUIET = frozenset({EntryPoint.WORDS, EntryPoint.REACTION})
 """Not answered in channels without an account, where they may be meant for somebody else."""
-_PRIVATE = ("away", "back", "next")
+_PRIVATE = ("away", "back", "desk", "next")
 """Text commands whose answer only the actor reads, wherever they are given."""
 _DRAFTS = frozenset({EntryPoint.SHORTCUT, EntryPoint.REACTION})
 """Their text is a person's message and never a text command."""
@@ -232,6 +233,8 @@ def parse(desk: Desk, text: str, actor: Actor) -> TextCommand | None:
             return TextCommand(verb, key)
         case ["history", name, *rest] if (key := _key(name)) and _is_page(rest):
             return TextCommand("history", key, page=int("".join(rest) or "1"))
+        case ["desk"] | ["desk", "sign", "out"] if sign_in.may_read(desk, actor):
+            return TextCommand("desk", words=tuple(parts))
         case ["away" | "back", *rest] if len(rest) <= 2 and away.tam_of(desk, actor):
             return TextCommand(parts[0], words=tuple(parts))
         case _:
@@ -274,6 +277,8 @@ async def _run(desk: Desk, text_command: TextCommand, command: Command) -> Answe
             return await _history(desk, command, text_command)
         case "oncall":
             return _on_call(desk, command)
+        case "desk":
+            return await sign_in.command(desk, command.actor, text_command.words)
         case "away" | "back":
             return await away.command(desk, command, text_command.words)
         case _:
@@ -438,6 +443,7 @@ def _help(desk: Desk, command: Command) -> Answer:
         ("status KEY", "shows a ticket"),
         ("close KEY", "closes one of your tickets"),
         *([("oncall", "shows who is on call, and until when")] if desk.directory.is_agent(actor) else ()),
+        *(sign_in.COMMANDS if sign_in.may_read(desk, actor) else ()),
         *(alert_texts.COMMANDS if away.tam_of(desk, actor) else ()),
     ):
         lines += ["\n", Strong(f"{name}{typed}"), f" {does}."]

@@ -72,7 +72,7 @@ async def board(
 ) -> QueueBoard:
     """The board with one of the filters; the account with the soonest deadline comes first."""
     now, person = desk.clock.now(), desk.directory.person(actor)
-    month, tomorrow = _month_and_tomorrow(person, now)
+    month, tomorrow = month_and_tomorrow(person, now)
     entries = await desk.store.since([account.id for account in accounts], month - OLDER)
     entries = sorted((entry for entry in entries if entry.summary), key=queue_order)
     found: list[tuple[tuple[bool, bool, datetime], QueueSection]] = []
@@ -93,7 +93,7 @@ async def board(
     return await queue.with_links(desk, accounts_board, Audience.AGENTS)
 
 
-def _month_and_tomorrow(person: Person | None, now: datetime) -> tuple[datetime, datetime]:
+def month_and_tomorrow(person: Person | None, now: datetime) -> tuple[datetime, datetime]:
     """When this month began and when today ends, where the person is."""
     zone = zone_of(person) if person else now.tzinfo
     assert zone is not None
@@ -134,12 +134,18 @@ def _due_next(soonest: tuple[datetime, str] | None, opened: Sequence[QueueEntry]
 
 def _attainment(entries: Sequence[QueueEntry], month: datetime) -> RichText:
     """How many of this month's settled promises were kept; empty if none was settled."""
-    kept = sum(at >= month for each in entries if each.summary for at in each.summary.kept)
-    missed = sum(at >= month for each in entries if each.summary for at in each.summary.missed)
+    kept, missed = kept_and_missed(entries, month)
     if not kept + missed:
         return ()
     # Rounded down, so that 100 % means all of them.
     return (f" This month: {100 * kept // (kept + missed)} % kept ({kept} of {kept + missed}).",)
+
+
+def kept_and_missed(entries: Sequence[QueueEntry], month: datetime) -> tuple[int, int]:
+    """How many promises were kept since the month began, and how many were breached."""
+    kept = sum(at >= month for each in entries if each.summary for at in each.summary.kept)
+    missed = sum(at >= month for each in entries if each.summary for at in each.summary.missed)
+    return kept, missed
 
 
 def _intro(desk: Desk, person: Person | None, sections: Sequence[QueueSection], name: str) -> Sequence[Part]:
