@@ -112,7 +112,10 @@ class AnnualFile(Strict):
     chosen: dict[int, date] = {}
 
 
-Listed = Annotated[tuple[ListFile, ...], BeforeValidator(lists)]
+Listed = Annotated[
+    tuple[ListFile, ...],
+    BeforeValidator(lists, json_schema_input_type=str | ListFile | tuple[str | ListFile, ...]),
+]
 
 
 class DaysOffFile(Strict):
@@ -178,11 +181,21 @@ class PlanTimeFile(Strict):
     quote: str | None = None
 
 
+TimesByPlan = dict[str, str | PlanTimeFile]
+
+
+def _by_plan_or_time(within: object) -> object:
+    """As it is: a table by plan was moved to `plans` before."""
+    return within
+
+
 class PromiseFile(Cited):
     """A promise. `within` is `"none"` if only the plans below have it, or a table of times by plan."""
 
     metric: Metric
-    within: AmountOrNone
+    within: Annotated[
+        AmountOrNone, BeforeValidator(_by_plan_or_time, json_schema_input_type=str | TimesByPlan)
+    ]
     plans: dict[str, PlanTimeFile] = {}
     goal: AmountText | None = None
     strict: AmountText | None = None
@@ -206,7 +219,7 @@ class PromiseFile(Cited):
             raw = {**raw, "within": NONE, "plans": raw["within"]}
         return raw
 
-    @field_validator("plans", mode="before")
+    @field_validator("plans", mode="before", json_schema_input_type=TimesByPlan)
     @classmethod
     def _times(cls, raw: Any) -> Any:
         if not isinstance(raw, dict):

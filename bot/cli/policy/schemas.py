@@ -32,12 +32,17 @@ NAMED: dict[str, type[BaseModel]] = {
 
 
 class _AsWritten(GenerateJsonSchema):
-    """Values as they stand in TOML: times, zones and lengths of time are text."""
+    """Values as they stand in TOML: times, zones and lengths of time are text.
+
+    What accepts more than text names it as its input type.
+    """
 
     def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> JsonSchemaValue:
-        inner = schema["schema"]
-        text: JsonSchemaValue = {"type": "string"}
-        return {"anyOf": [text, self.generate_inner(inner)]} if inner["type"] == "tuple" else text
+        if written := schema.get("json_schema_input_schema"):
+            return self.generate_inner(written)
+        if schema["schema"]["type"] in ("model", "model-fields"):
+            return self.generate_inner(schema["schema"])
+        return {"type": "string"}
 
 
 def schema_name(file: str) -> str:
