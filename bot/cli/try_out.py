@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from bot.config.environment import read_environment
 from bot.config.settings import DeskSettings, load_desk
 from bot.desk.desk import Desk
 from bot.desk.timed_work import TimedWork
+from bot.ports import KeyValueStore
 from bot.runtime import scheduler
 from sla_core.catalog.load import load, vendors
 from sla_core.policy import Plan, Policy
@@ -28,6 +30,23 @@ def desk_settings(vendor: str) -> DeskSettings:
     settings = load_desk(path) if path.is_file() else sample_desk(vendor)
     people = {person.id: replace(person, page=()) for person in settings.people.values()}
     return replace(settings, people=people, pagers={})
+
+
+def console_database() -> str:
+    """DATABASE_URL where that is set, else a temporary database."""
+    env = read_environment()
+    return env.database_url if "database_url" in env.model_fields_set else "sqlite://"
+
+
+@asynccontextmanager
+async def remembered_time(store: KeyValueStore, clock: ManualClock) -> AsyncIterator[None]:
+    """Begins no earlier than the last session on this database ended, whose clock may have been ahead."""
+    if last := await store.get("console", "ended_at"):
+        clock.advance_to(datetime.fromisoformat(last))
+    try:
+        yield
+    finally:
+        await store.put("console", "ended_at", clock.now().isoformat())
 
 
 def fast_forward(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from bot.cli.try_out import sample_desk
+from bot.cli.try_out import console_database, remembered_time, sample_desk
+from bot.clock import ManualClock
 from sla_core.catalog.load import Faults, vendors
+from tests.memory_store import MemoryStore
 
 
 @pytest.mark.parametrize("vendor", vendors())
@@ -30,3 +33,23 @@ def test_a_folder_is_relative_to_the_working_directory(
 def test_an_unknown_vendor_is_a_fault() -> None:
     with pytest.raises(Faults, match="no such vendor or folder"):
         sample_desk("m4ter")
+
+
+def test_the_console_keeps_its_tickets_in_the_database_that_is_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """contract.md, Commands."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    assert console_database() == "sqlite://"
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///kept.db")
+    assert console_database() == "sqlite:///kept.db"
+
+
+async def test_a_session_goes_on_from_where_the_last_one_had_skipped_to() -> None:
+    store, first, second = MemoryStore(), ManualClock(), ManualClock()
+    async with remembered_time(store, first):
+        first.advance_to(first.now() + timedelta(days=2))
+        ended_at = first.now()
+    async with remembered_time(store, second):
+        assert second.now() >= ended_at
