@@ -100,14 +100,14 @@ def _demo(which: commands.DemoOptions) -> int:
 
 
 async def _console(vendor: str, begins: datetime | None = None) -> int:
-    """Runs a desk in memory, on a clock that skips ahead on command. It shows at least `begins` at first."""
+    """Runs a desk whose clock skips ahead on command. With `begins`: from then, on a temporary database."""
     import asyncio
 
     from rich.console import Console as Terminal
 
     from adapters import console
     from adapters.sql.store import connect
-    from bot.cli.try_out import desk_settings, fast_forward
+    from bot.cli.try_out import console_database, desk_settings, fast_forward, remembered_time
     from bot.clock import ManualClock, WallClock
     from bot.config.directory import Directory
     from bot.desk.desk import Desk
@@ -124,13 +124,13 @@ async def _console(vendor: str, begins: datetime | None = None) -> int:
     clock = ManualClock()
     if begins is not None:
         clock.advance_to(begins)
-    async with connect("sqlite://") as store:
+    async with connect(console_database() if begins is None else "sqlite://") as store:
         desk = Desk(store, clock, Directory(settings), chats, store)
         await desk.directory.refresh(chats)
         runtime = Runtime(desk, store)
         store.on_change = runtime.store_changed
         settled = console.until_delivered(store, WallClock())
-        async with runtime.running():
+        async with remembered_time(store, clock), runtime.running():
             return await console.run(
                 screen,
                 dispatch(desk),

@@ -18,7 +18,7 @@ from sla_core.triage import Answers, Option
 
 Read = Callable[[str], Awaitable[str]]
 """Shows a prompt and returns the typed line. Raises EOFError."""
-RESERVED_WORDS = ("back", "clear", "cancel")
+RESERVED_WORDS = ("back", "clear", "cancel", "next")
 _CONTINUATION = "\\"
 
 
@@ -71,8 +71,18 @@ async def ask_form(form: Form, read: Read, output: FormOutput, again: bool = Fal
             return None
         if word == "back":
             at, backward = max(at - 1, 0), True
-        else:
-            at += 1
+            continue
+        at += 1
+        if word == "keep" and not _is_needed(form, values, form.fields[at:]):
+            return values
+
+
+def _is_needed(form: Form, values: Answers, later: Collection[Field]) -> bool:
+    """Whether a required question is open, or one of these was answered wrongly."""
+    visible = form.filled(values).visible_fields()
+    return any(field.required and not values[field.id] for field in visible) or any(
+        field.id in form.errors for field in later
+    )
 
 
 def _applies(form: Form, field: Field, values: Answers) -> bool:
@@ -98,7 +108,8 @@ def _write_heading(form: Form, output: FormOutput, todo: Collection[str]) -> Non
         if name not in fields:
             output.write(_fault(fault))
     if todo:
-        output.write(Text("Press Enter to keep an answer, or type back, clear or cancel.", "dim"))
+        words = "Or type next, back, clear or cancel."
+        output.write(Text(f"Enter keeps an answer, and sends if nothing required is left. {words}", "dim"))
 
 
 async def _confirm(form: Form, values: Answers, read: Read, output: FormOutput) -> str:
@@ -121,7 +132,7 @@ async def _confirm(form: Form, values: Answers, read: Read, output: FormOutput) 
 async def _answer(
     field: Field, kept: tuple[str, ...], fault: str | None, read: Read, output: FormOutput
 ) -> tuple[str, tuple[str, ...]]:
-    """Returns what to do next (`back`, `cancel` or an empty text), and the answer."""
+    """Returns what to do next (`keep`, `next`, `back`, `cancel` or an empty text), and the answer."""
     for line in _question(field, kept):
         output.write(line)
     if fault:
@@ -133,8 +144,8 @@ async def _answer(
             return word, kept
         if word == "clear":
             return "", ()
-        if not word:
-            return "", kept
+        if word in ("", "next"):
+            return word or "keep", kept
         try:
             return "", _parsed(field, typed.strip())
         except InvalidAnswer as wrong:
@@ -185,8 +196,21 @@ def _parsed(field: Field, typed: str) -> tuple[str, ...]:
         case ChoiceField(many=False):
             return (_option(field, typed),)
         case ChoiceField():
-            given = [_option(field, part) for part in typed.replace(",", " ").split()]
-            return tuple(dict.fromkeys(given))
+            return tuple(dict.fromkeys(_option(field, part) for part in _parts(field, typed)))
+
+
+def _parts(field: ChoiceField, typed: str) -> Iterator[str]:
+    """The options of a list such as `1 3`, `1, 3` or `Bills, Exports`. A label may have commas itself."""
+    left = [part for part in typed.split(",") if part.strip()]
+    if len(left) == 1 and all(part.isdigit() for part in typed.replace(",", " ").split()):
+        left = typed.replace(",", " ").split()
+    labels = {one_line(option.label).casefold() for option in field.options}
+    while left:
+        most = next(
+            (n for n in range(len(left), 1, -1) if one_line(",".join(left[:n])).casefold() in labels), 1
+        )
+        yield ",".join(left[:most]).strip()
+        left = left[most:]
 
 
 def _option(field: ChoiceField, typed: str) -> str:

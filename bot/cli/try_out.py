@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Protocol
 
 from bot.clock import ManualClock
 from bot.config.environment import read_environment
 from bot.config.settings import DeskSettings, load_desk
 from bot.desk.desk import Desk
 from bot.desk.timed_work import TimedWork
+from bot.faults import OperatorFault
+from bot.ports import KeyValueStore
 from bot.runtime import scheduler
 from sla_core.catalog.load import load, vendors
 from sla_core.policy import Plan, Policy
@@ -22,12 +26,45 @@ from sla_core.policy import Plan, Policy
 def desk_settings(vendor: str) -> DeskSettings:
     """The settings of frontline.toml, or of a sample desk of the vendor if there is no such file.
 
-    Without pagers and `page` addresses: what is tried out pages nobody.
+    Without pagers, `page` addresses and webhooks: what is tried out pages nobody.
     """
     path = read_environment().frontline_config
     settings = load_desk(path) if path.is_file() else sample_desk(vendor)
     people = {person.id: replace(person, page=()) for person in settings.people.values()}
-    return replace(settings, people=people, pagers={})
+    return replace(settings, people=people, pagers={}, webhooks=())
+
+
+def console_database() -> str:
+    """DATABASE_URL where that is set, else a temporary database."""
+    env = read_environment()
+    return env.database_url if "database_url" in env.model_fields_set else "sqlite://"
+
+
+class ConsoleStore(KeyValueStore, Protocol):
+    """What the console asks of its database before it begins."""
+
+    async def index_size(self) -> int:
+        """The number of tickets."""
+
+
+@asynccontextmanager
+async def remembered_time(store: ConsoleStore, clock: ManualClock) -> AsyncIterator[None]:
+    """Begins no earlier than the last session on this database ended, whose clock may have been ahead.
+
+    Raises OperatorFault if the tickets are those of a desk: its waiting messages would go to the terminal.
+    """
+    if last := await store.get("console", "ended_at"):
+        clock.advance_to(datetime.fromisoformat(last))
+    elif await store.index_size():
+        raise OperatorFault(
+            "DATABASE_URL: has the tickets of a desk, and the console would print the messages that wait "
+            "for its customers; name another database, such as sqlite:///console.db"
+        )
+    await store.put("console", "ended_at", clock.now().isoformat())
+    try:
+        yield
+    finally:
+        await store.put("console", "ended_at", clock.now().isoformat())
 
 
 def fast_forward(

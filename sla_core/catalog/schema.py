@@ -140,7 +140,10 @@ class AnnualFile(Strict):
     chosen: dict[int, date] = {}
 
 
-Listed = Annotated[tuple[ListFile, ...], BeforeValidator(lists)]
+Listed = Annotated[
+    tuple[ListFile, ...],
+    BeforeValidator(lists, json_schema_input_type=str | ListFile | tuple[str | ListFile, ...]),
+]
 
 
 class DaysOffFile(Strict):
@@ -222,11 +225,21 @@ class PlanTimeFile(OriginTimeFile):
     by_origin: ByOrigin = Field(default={}, alias="doors")
 
 
+TimesByPlan = dict[str, str | PlanTimeFile]
+
+
+def _by_plan_or_time(within: object) -> object:
+    """As it is: a table by plan was moved to `plans` before."""
+    return within
+
+
 class PromiseFile(Cited):
     """A promise. `within` is `"none"` if only the plans below have it, or a table of times by plan."""
 
     metric: Metric
-    within: AmountOrNone = Field(json_schema_extra={"type": ["string", "object"]})
+    within: Annotated[
+        AmountOrNone, BeforeValidator(_by_plan_or_time, json_schema_input_type=str | TimesByPlan)
+    ]
     plans: dict[str, PlanTimeFile] = {}
     by_origin: ByOrigin = Field(default={}, alias="doors")
     goal: AmountText | None = None
@@ -251,7 +264,7 @@ class PromiseFile(Cited):
             raw = {**raw, "within": NONE, "plans": raw["within"]}
         return raw
 
-    @field_validator("plans", mode="before")
+    @field_validator("plans", mode="before", json_schema_input_type=TimesByPlan)
     @classmethod
     def _times(cls, raw: Any) -> Any:
         if not isinstance(raw, dict):

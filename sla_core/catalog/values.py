@@ -182,8 +182,12 @@ BetweenUpdates = Annotated[timedelta, BeforeValidator(_between_updates)]
 Tries = Annotated[int, Field(ge=1, le=MOST_TRIES)]
 """How often a person is paged before the next one is."""
 ZoneText = Annotated[ZoneInfo, BeforeValidator(_zone_named)]
-DayText = Annotated[date | MonthDay, BeforeValidator(_day)]
-OneOrMore = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
+DayText = Annotated[date | MonthDay, BeforeValidator(_day, json_schema_input_type=date | str)]
+OneOrMore = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_listed, json_schema_input_type=str | tuple[str, ...]),
+    Field(min_length=1),
+]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Wording = Literal["target", "aim", "goal", "contract"]
 OptionId = Annotated[str, Field(max_length=60)]

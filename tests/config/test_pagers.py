@@ -129,9 +129,15 @@ def test_where_a_person_is_and_when_they_sleep(tmp_path: Path) -> None:
     assert (bob.zone, bob.quiet, bob.page) == (None, None, ())
 
 
-@pytest.mark.parametrize("zone", ["EST", "CET", "UTC+2", "Moon/Base", "", "Europe/../Berlin"])
-def test_a_zone_that_is_none_is_a_fault(tmp_path: Path, zone: str) -> None:
+@pytest.mark.parametrize(("zone", "city"), [("EST", "America/New_York"), ("CET", "Europe/Berlin")])
+def test_an_abbreviation_is_a_fault_with_its_two_readings(tmp_path: Path, zone: str, city: str) -> None:
     """An abbreviation has no summer time."""
+    (fault,) = faults(tmp_path, desk_file().replace(DANA, f'{DANA}zone = "{zone}"\n'))
+    assert f'"{zone}" can be read in two ways: write "{city}" for the time of the city' in fault
+
+
+@pytest.mark.parametrize("zone", ["UTC+2", "Moon/Base", "", "Europe/../Berlin"])
+def test_a_zone_that_is_none_is_a_fault(tmp_path: Path, zone: str) -> None:
     (fault,) = faults(tmp_path, desk_file().replace(DANA, f'{DANA}zone = "{zone}"\n'))
     assert f'"{zone}" is not a time zone; write an IANA name such as Europe/Berlin' in fault
 

@@ -44,6 +44,19 @@ Examples:
 
 Editors with Taplo read the first line of a file: #:schema ./plans.schema.json
 """
+_NEW = """\b
+Examples:
+  frontline policy new policies/ours                        asks, and checks each answer
+  frontline policy new policies/ours --answers ours.toml    takes the answers from a file
+
+\b
+name = "Our Support"
+document = "Support terms, 1 January 2026"
+effective = 2026-01-01
+steps = ["first_line"]
+plan = [{ id = "gold", name = "Gold", hours = "mon-fri 09:00-17:00 Europe/London", closed = "GB-ENG" }]
+severity = [{ id = "P1", name = "Urgent", says = "You cannot work.", first_response = "2h", pages = true }]
+"""
 _SIMULATE = """\b
 Examples:
   frontline simulate --vendor m3ter --plan gold --tickets docs/examples/tickets.csv
@@ -220,6 +233,25 @@ def add_commands(app: typer.Typer, stored_tickets: Histories, read_feeds: ReadFe
     @policy.callback()
     def group() -> None:
         """Write a policy of your own."""
+
+    @policy.command(epilog=_NEW)
+    def new(
+        folder: Annotated[
+            Path, typer.Argument(metavar="NAME", help="The folder to write; its name is the vendor's.")
+        ],
+        answers: Annotated[
+            Path | None, typer.Option(metavar="FILE", help="Answers in TOML, for scripts.")
+        ] = None,
+    ) -> int:
+        """Write a commented policy by asking.
+
+        Asks for plans with their hours and closed days, severities with their times, and who is paged. The
+        result passes frontline check; JSON Schemas for editors lie beside it.
+        """
+        from bot.cli.policy.new_policy import new
+        from bot.clock import real_now
+
+        return new.run(folder, answers, real_now().date())
 
     @policy.command(epilog=_SCHEMA)
     def schema(

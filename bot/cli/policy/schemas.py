@@ -32,9 +32,14 @@ NAMED: dict[str, type[BaseModel]] = {
 
 
 class _AsWritten(GenerateJsonSchema):
-    """Values as they stand in TOML: times, zones and lengths of time are text."""
+    """Values as they stand in TOML: times, zones and lengths of time are text.
+
+    What accepts more than text names it as its input type.
+    """
 
     def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> JsonSchemaValue:
+        if written := schema.get("json_schema_input_schema"):
+            return self.generate_inner(written)
         inner = schema["schema"]
         text: JsonSchemaValue = {"type": "string"}
         match inner["type"]:

@@ -163,21 +163,22 @@ def test_the_first_and_the_last_instant(run: Run, at: str, severity: str) -> Non
     assert run(*words("gold", severity, at)).code == 0
 
 
-def test_a_promise_without_end_raises(run: Run, ours: Path) -> None:
+def test_a_promise_without_end_is_a_fault(run: Run, ours: Path) -> None:
     file = ours / "2025-02-10" / "severities.toml"
     text = file.read_text(encoding="utf-8")
     file.write_text(text.replace('within = "4h"', 'within = "900000h"'), encoding="utf-8")
     said = run("explain", "--vendor", str(ours), "--plan", "gold", "--severity", "S2", "--at", FRIDAY)
     assert said.code == 1
     (fault,) = said.faults
-    assert "S2: first_response: no opening before the year 2200" in fault
+    assert "S2.promise.1.within: is never over in the calendar silver-hours, gold-hours" in fault
 
 
 @pytest.mark.parametrize(
     ("wrong", "fault"),
     [
-        ((), "frontline explain: Missing option '--vendor' (see frontline explain --help)"),
-        (("--vendor", "m3ter"), "Missing option '--plan'"),
+        ((), "frontline explain: Missing option '--severity' (see frontline explain --help)"),
+        (("--vendor", "m3ter", "--severity", "S1"), "Missing option '--at'"),
+        (("--vendor", "m3ter", "--severity", "S1", "--at", FRIDAY), "Give --vendor and --plan, or --account"),
         ((*GOLD[1:], "--at", FRIDAY, "--colour"), "No such option: --colour"),
         (("--vend", "m3ter"), "No such option: --vend"),
         ((*GOLD[1:], "--at", FRIDAY, "more"), "Got unexpected extra argument"),

@@ -470,3 +470,11 @@ def test_a_thousand_tickets_take_seconds() -> None:
     begun = time.process_time()
     simulated(stored(*histories))
     assert time.process_time() - begun < 20
+
+
+def test_stored_tickets_are_only_read(run: Run, tmp_path: Path) -> None:
+    """contract.md, Commands: a command that only reads never creates a database."""
+    said = run("simulate", "--vendor", "m3ter", "--plan", "gold", "--account", "acme")
+    assert (said.code, said.out, len(said.faults)) == (1, "", 1)
+    assert "the database does not exist; check DATABASE_URL" in said.err
+    assert not [*tmp_path.iterdir()]

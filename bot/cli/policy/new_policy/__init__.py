@@ -1,0 +1,1 @@
+"""`frontline policy new`: a pack of one's own, written by asking."""
