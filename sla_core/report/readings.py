@@ -112,20 +112,19 @@ def _without_holds(found: PromiseRecord, _: TicketRecord) -> datetime | None:
 
 def _without_downgrade(found: PromiseRecord, ticket: TicketRecord) -> datetime | None:
     now, opened, promise = ticket.ticket, ticket.opened, found.promise
-    changed_at = now.severities[-1][0]
-    if found.severity != now.severity or now.downgraded_from is None or promise.fixed_at is not None:
+    if now.downgraded_from is None or promise.fixed_at is not None:
         return None
-    before = ticket.policy.targets(now.downgraded_from, opened.terms, opened.plan)
-    if not any(target.met_by_downgrade_to == now.severity for target in before):
-        return None
-    if found.metric is Metric.RESOLUTION:
-        return due(promise.calendar, opened.at, promise.limit, promise.gaps)
-    target = next((each for each in before if each.metric is found.metric), None)
-    answered_before = found.answered_at is not None and found.answered_at <= changed_at
-    if found.metric is not Metric.FIRST_RESPONSE or target is None or answered_before:
-        return None
-    calendar = ticket.policy.clock(opened.plan, target, opened.zone)
-    return due(calendar, opened.at, target.limit, promise.gaps)
+    if found.metric is Metric.RESOLUTION and found.severity == now.severity:
+        before = ticket.policy.targets(now.downgraded_from, opened.terms, opened.plan, opened.origin)
+        if any(target.met_by_downgrade_to == now.severity for target in before):
+            return due(promise.calendar, opened.at, promise.limit, promise.gaps)
+    if found.metric is Metric.FIRST_RESPONSE and now.due_as is not None and found.severity == now.due_as[1]:
+        targets = ticket.policy.targets(now.severity, opened.terms, opened.plan, opened.origin)
+        target = next((each for each in targets if each.metric is found.metric), None)
+        if target is not None:
+            calendar = ticket.policy.clock(opened.plan, target, opened.zone)
+            return due(calendar, opened.at, target.limit, promise.gaps)
+    return None
 
 
 def _due(found: PromiseRecord, calendar: BusinessCalendar) -> datetime | None:
@@ -176,8 +175,8 @@ _COMPUTED: Mapping[str, tuple[Question, _OTHER]] = {
             Question(
                 "A19",
                 "A workaround that lowers the severity could start clocks, or leave them as they were.",
-                "The resolution counts from then; a missing first response is due as the new severity's.",
-                "The resolution counts from the submission; a missing first response stays due as before.",
+                "The resolution counts from then; a missing first response stays due as before.",
+                "The resolution counts from the submission; a missing first response takes its time.",
             ),
             _without_downgrade,
         ),
