@@ -166,7 +166,7 @@ def test_the_same_policy_makes_no_difference(run: Run) -> None:
 def levels(ours: Path) -> Path:
     """m3ter's policy in which the severities go by other names."""
     folder = ours / "2025-02-10"
-    for name in ("severities.toml", "triage.toml", "escalation.toml"):
+    for name in ("policy.toml", "severities.toml", "triage.toml", "escalation.toml"):
         text = (folder / name).read_text(encoding="utf-8")
         for number in (1, 2, 3):
             text = text.replace(f"[S{number}", f"[P{number}").replace(f"[[S{number}.", f"[[P{number}.")
