@@ -21,7 +21,14 @@ from pydantic import (
 )
 
 from bot.config.alerts import AlertsFile, AlertSource, alert_faults
-from bot.config.contacts import contact_faults, contact_warnings, plan_id, shared_contacts
+from bot.config.contacts import (
+    contact_faults,
+    contact_warnings,
+    phone_faults,
+    plan_id,
+    shared_contacts,
+    with_phones,
+)
 from bot.config.ids import channel_fault, id_faults
 from bot.config.oncall_calendar import OnCallFeed
 from bot.config.order_forms import OrderFormPart, order_form_faults
@@ -36,7 +43,6 @@ from bot.config.pagers import (
     pagers_of,
     rotas_with_pagers,
 )
-from bot.config.phones import phone_faults, with_phones
 from bot.config.rotas import DayPart, Zone, read_rotas
 from bot.config.saved_replies import SavedReply, read_saved_replies
 from bot.config.web import WebPart
@@ -250,7 +256,7 @@ class _File(_Section):
     web: WebPart | None = None
     accounts: tuple[_Account, ...] = ()
     phones: dict[str, str] = {}
-    """Telephone numbers by plan; see bot.config.phones."""
+    """Telephone numbers by plan; see bot.config.contacts."""
 
 
 def load_desk(path: Path) -> DeskSettings:

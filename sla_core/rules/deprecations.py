@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from dateutil.relativedelta import relativedelta
-
 from sla_core.rules.source import Source
 
 
@@ -36,4 +34,7 @@ class Deprecations:
 
 def earliest_end(announced: date, supported_months: int) -> date:
     """The earliest last day of support after a notice on that day."""
+    # Slow to load, so only policies with a registry of features import it.
+    from dateutil.relativedelta import relativedelta
+
     return announced + relativedelta(months=supported_months)

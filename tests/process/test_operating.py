@@ -37,6 +37,7 @@ TESTED = {
     f"{MIGRATE} --rebuild": "in test_upgrade",
     DOCTOR: "here",
     f"{DOCTOR} --page dana": "in test_pagers",
+    "frontline check": "in tests/cli/policy",
     "frontline audit": "in tests/cli/reports",
     "frontline export": "in tests/cli/reports",
     "frontline report --from 2026-03-01 --to 2026-04-01": "in tests/cli/reports",
