@@ -237,12 +237,13 @@ async def _serve() -> int:
         routes += DeskWebPage(desk, ready).routes()
         server = WebServer(env.host, env.port, routes, ready, exposition, for_operators=shared)
         await open_ones.enter_async_context(exported())
+        # Before it listens: without a handler, the signal would end the process.
+        await open_ones.enter_async_context(Reload(desk, env).on_signal())
         await server.start()
         if env.metrics_port is not None:
             own = WebServer(env.host, env.metrics_port, (), ready, exposition)
             open_ones.push_async_callback(own.stop)
             await own.start()
-        await open_ones.enter_async_context(Reload(desk, env).on_signal())
         freeze_loaded_objects()
         try:
             async with _worker_pool(env.database_url) as runtime.worker_pool, runtime.running():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 from tests.process.live_site import LiveSite
+from tests.waiting import eventually
 
 
 async def test_the_desks_file_is_read_again_at_sighup(site: LiveSite) -> None:
@@ -24,7 +25,7 @@ async def test_the_desks_file_is_read_again_at_sighup(site: LiveSite) -> None:
         )
         file.write_text(good.replace('triage = "C0TRIAGE"', 'triage = "C0LUNCH"'), encoding="utf-8")
         desk.process.send_signal(signal.SIGHUP)
-        await site.until(lambda: sum("faulty" in str(line.get("event")) for line in desk.logged) == 2)
+        await eventually(lambda: sum("faulty" in str(line.get("event")) for line in desk.logged) == 2)
         assert "restart the desk" in str(desk.logged)
 
         both = good.replace('"slack:C0SILVER"', '"slack:C0SILVER", "slack:C0LUNCH"')
