@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.cli.policy.csv_export import read_export
+from bot.cli.policy.simulation.csv_export import read_export
 from tests.cli.conftest import Outcome, Run
 
 COLUMNS = ("opened", "severity", "responded", "resolved")
@@ -70,6 +71,32 @@ def test_repeated_columns_that_are_needed_and_rows_that_are_too_long(tmp_path: P
     long = read_export("opened,severity,responded,resolved\n1,2,3,4,5\n1,2,3,4,,\n", COLUMNS, {})
     assert long.faults == [("line 2", "has 5 cells, but line 1 names 4")]
     assert [row.line for row in long.rows] == [3]
+
+
+def test_a_page_with_a_chart_of_two_policies_and_of_one(run: Run, tmp_path: Path) -> None:
+    """The chart is told in words too, the tables follow, and the page needs nothing from elsewhere."""
+    file, page = tmp_path / "t.csv", tmp_path / "page.html"
+    file.write_text(
+        "ticket,opened,severity,responded,resolved\n<b>T-4</b>,2026-03-27T16:45:00Z,S2,2026-03-30T09:15:00Z,\n",
+        encoding="utf-8",
+    )
+    page.write_text("older", encoding="utf-8")
+    said = simulated(run, file, "--against", "m3ter", "--against-plan", "silver", "--html", str(page))
+    assert (said.code, said.err) == (0, "")
+    text = page.read_text(encoding="utf-8")
+    assert (text.startswith("<!DOCTYPE html>"), text.count("<svg ")) == (True, 1)
+    assert (
+        "A: m3ter Support, plan Gold; B: m3ter Support, plan Silver. A: S2 first response: 1 breached; B: S2"
+        in text
+    )
+    assert "B: S2 first response: 1 met." in text
+    assert "<td>&lt;b&gt;T-4&lt;/b&gt;</td>" in text
+    assert "What would differ: 1 ticket</caption>" in text
+    assert not re.search(r"<script|<link|src=|https?://(?!www\.w3\.org|purl\.org|creativecommons)", text)
+    simulated(run, file, "--html", str(page))
+    assert "plan Gold. S2 first response: 1 breached." in page.read_text(encoding="utf-8")
+    (fault,) = simulated(run, file, "--html", str(tmp_path / "no" / "page.html")).faults
+    assert fault.endswith("page.html cannot be written: No such file or directory")
 
 
 def test_lateness_is_said_in_hours_that_count_and_as_time_passed(run: Run, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -12,13 +13,20 @@ from rich.markup import escape
 from rich.table import Table
 
 from bot.cli.app import DONE, print_json
-from bot.cli.policy.shared import duration_text, local_at_both_ends, local_text
-from bot.cli.policy.simulation import PAGE, Comparison, Histories, Simulation, SimulationRequest, simulate
+from bot.cli.policy.shared import UsageFault, duration_text, local_at_both_ends, local_text
+from bot.cli.policy.simulation.compare import (
+    COUNTED,
+    PAGE,
+    Comparison,
+    Histories,
+    Simulation,
+    SimulationRequest,
+    simulate,
+)
 from bot.clock import real_now, utc_text
 from sla_core.outcome import Outcome, Page, Replay, Result
 from sla_core.policy import Metric
 
-COUNTED = ("met", "breached", "open", "ended")
 _STYLES = {"met": "green", "breached": "red", "open": "yellow"}
 
 
@@ -30,12 +38,15 @@ def show(found: Comparison, console: Console) -> None:
     for note in found.notes:
         console.print(f"[dim]note: {escape(note)}[/]", highlight=False)
     console.print(_tickets(found.first))
-    console.print(_totals(found.first))
+    for table in _tables(found):
+        console.print(table)
+
+
+def _tables(found: Comparison) -> list[Table]:
+    """The totals, and how the second policy differs."""
     if found.second is None:
-        return
-    console.print(_totals(found.second))
-    console.print(_changes(found))
-    console.print(_difference(found))
+        return [_totals(found.first)]
+    return [_totals(found.first), _totals(found.second), _changes(found), _difference(found)]
 
 
 def _tickets(simulation: Simulation) -> Table:
@@ -248,8 +259,15 @@ def _utc_text_or_none(at: datetime | None) -> str | None:
     return None if at is None else utc_text(at)
 
 
-def run(request: SimulationRequest, histories: Histories, json_output: bool) -> int:
+def run(request: SimulationRequest, histories: Histories, json_output: bool, html: Path | None) -> int:
     found = simulate(request, histories, real_now(), Console(stderr=True))
+    if html is not None:
+        from bot.cli.policy.simulation.page import page
+
+        try:
+            html.write_text(page(found, _tables(found)), encoding="utf-8")
+        except OSError as wrong:
+            raise UsageFault(f"--html: {html} cannot be written: {wrong.strerror or wrong}") from None
     if json_output:
         print_json(as_json(found))
     else:
