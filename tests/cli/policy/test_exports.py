@@ -112,3 +112,25 @@ def test_lateness_is_said_in_hours_that_count_and_as_time_passed(run: Run, tmp_p
     assert "breached, 1 h 30 min late by its hours, 60 h 30 min by the clock" in plain
     assert "breached, 15 min late" in plain
     assert not (tmp_path / "frontline.db").exists()
+
+
+def test_lateness_of_a_promise_in_business_days_is_said_in_business_days(run: Run, tmp_path: Path) -> None:
+    """All are due on Monday at 21:00 UTC, the close; a day is open for 12 hours from 10:00 in Berlin."""
+    file = tmp_path / "t.csv"
+    file.write_text(
+        "ticket,opened,severity,responded,resolved\n"
+        "T-1,2026-03-23T08:00:00Z,S3,2026-03-24T16:30:00Z,\n"
+        "T-2,2026-03-23T08:00:00Z,S3,2026-03-24T21:00:00Z,\n"
+        "T-3,2026-03-23T08:00:00Z,S3,2026-03-30T08:00:00Z,\n"
+        "T-4,2026-03-23T08:00:00Z,S3,,\n",
+        encoding="utf-8",
+    )
+    plain = simulated(run, file).plain
+    for text in (
+        "breached, less than 1 business day late by its calendar (7 h 30 min of its hours), 19 h 30 min by",
+        "breached, 1 business day late by its calendar (12 h of its hours), 1 d by the clock",
+        # Over the weekend, and to summer time in Berlin: 10:00 is 08:00 UTC.
+        "breached, 4 business days late by its calendar (48 h of its hours), 6 d 11 h by the clock",
+        "breached, 6 business days late by its calendar (74 h of its hours), 8 d 3 h by the clock, so far",
+    ):
+        assert text in " ".join(plain.split()), plain
