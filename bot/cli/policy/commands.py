@@ -11,7 +11,7 @@ from bot.cli.app import OPERATE, POLICY
 
 if TYPE_CHECKING:
     from bot.cli.policy.oncall import ReadFeeds
-    from bot.cli.policy.simulation import Histories
+    from bot.cli.policy.simulation.compare import Histories
 
 _EXPLAIN = """\b
 Examples:
@@ -61,6 +61,7 @@ _SIMULATE = """\b
 Examples:
   frontline simulate --vendor m3ter --plan gold --tickets docs/examples/tickets.csv
   frontline simulate --vendor m3ter --plan gold --tickets tickets.csv --against ./policies/ours
+  frontline simulate --vendor m3ter --plan gold --tickets tickets.csv --against ./ours --html compared.html
   frontline simulate --vendor m3ter --plan gold --account acme --against monta --map S1=P1 --map S2=P2
 
 A line of the file names its columns, separated by , ; | or tabs; --column opened="Created at" says what
@@ -210,6 +211,10 @@ def add_commands(app: typer.Typer, stored_tickets: Histories, read_feeds: ReadFe
             str | None,
             typer.Option(metavar="INSTANT", help="Judge open promises as of then (default: now)."),
         ] = None,
+        html: Annotated[
+            Path | None,
+            typer.Option(metavar="FILE", help="Also write a page with a chart; replaces the file."),
+        ] = None,
         as_json: Json = False,
     ) -> int:
         """Replay tickets against a policy.
@@ -219,13 +224,13 @@ def add_commands(app: typer.Typer, stored_tickets: Histories, read_feeds: ReadFe
         """
         if (tickets is None) == (account is None):
             context.fail("Give either --tickets or --account.")
-        from bot.cli.policy import simulate
-        from bot.cli.policy.simulation import SimulationRequest
+        from bot.cli.policy.simulation import simulate
+        from bot.cli.policy.simulation.compare import SimulationRequest
 
         request = SimulationRequest(
             vendor, plan, tickets, account, against, against_plan, mapped or (), columns or (), until
         )
-        return simulate.run(request, stored_tickets, as_json)
+        return simulate.run(request, stored_tickets, as_json, html)
 
     policy = typer.Typer(add_completion=False, rich_markup_mode=None, help="Write a policy of your own.")
     app.add_typer(policy, name="policy", rich_help_panel=POLICY)

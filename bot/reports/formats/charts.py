@@ -1,36 +1,18 @@
-"""Charts of a report. matplotlib is imported only to draw one.
-
-Series differ by hatching and by lightness, so that they can be told apart in print without colour.
-"""
+"""Charts of a report."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from bot.reports.formats.drawing import FILLS, GREY, Chart, blank_figure, svg
 from bot.reports.formats.words import metric_text, percent
 from bot.reports.period_report import PeriodReport
 from sla_core.report.tally import merged
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-_FILLS = (("#1f3b57", ""), ("#7d9cb8", "///"), ("#d9e2ea", "..."), ("#4f6f8c", "xxx"), ("#ffffff", "\\\\\\"))
-_GREY = "#444444"
-_SIZE = 8.6
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """A picture of some of the figures. `says` describes it to people who cannot see it."""
-
-    title: str
-    says: str
-    svg: str
 
 
 def charts(report: PeriodReport) -> list[Chart]:
@@ -43,15 +25,15 @@ def charts(report: PeriodReport) -> list[Chart]:
     )
     found = []
     for number, (title, says, draw) in enumerate(drawings):
-        figure, (axes,) = _figure(1, 3.1)
+        figure, (axes,) = blank_figure(1, 3.1)
         draw(report, axes)
-        found.append(Chart(title, says, _svg(figure, number)))
+        found.append(Chart(title, says, svg(figure, number)))
     return found
 
 
 def picture(report: PeriodReport) -> bytes:
     """Both charts in one PNG."""
-    figure, (upper, lower) = _figure(2, 7.4)
+    figure, (upper, lower) = blank_figure(2, 7.4)
     figure.suptitle(report.title, fontsize=11, x=0.02, ha="left", fontweight="bold")
     for axes, title, draw in (
         (upper, _attainment_title(), _draw_attainment),
@@ -121,7 +103,7 @@ def _draw_attainment(report: PeriodReport, axes: Axes) -> None:
     months, series = report.tally.months, _attainment(report)
     width = 0.8 / max(len(series), 1)
     for place, (metric, shares) in enumerate(series.items()):
-        fill, hatch = _FILLS[place % len(_FILLS)]
+        fill, hatch = FILLS[place % len(FILLS)]
         offset = (place - (len(series) - 1) / 2) * width
         spots = [(number + offset, 100 * share) for number, share in enumerate(shares) if share is not None]
         bars = axes.bar(
@@ -130,12 +112,12 @@ def _draw_attainment(report: PeriodReport, axes: Axes) -> None:
             width * 0.92,
             color=fill,
             hatch=hatch,
-            edgecolor=_GREY,
+            edgecolor=GREY,
             linewidth=0.6,
             label=metric,
         )
         if len(months) * len(series) <= 18:
-            axes.bar_label(bars, fmt=lambda value: f"{value:.0f}", fontsize=7, padding=1, color=_GREY)
+            axes.bar_label(bars, fmt=lambda value: f"{value:.0f}", fontsize=7, padding=1, color=GREY)
     _label_axes(axes, months, "% kept")
     axes.set_ylim(0, 108)
     axes.set_yticks(range(0, 101, 25))
@@ -147,7 +129,7 @@ def _draw_volume(report: PeriodReport, axes: Axes) -> None:
     months, series = report.tally.months, _volumes(report)
     below = [0] * len(months)
     for place, (severity, counts) in enumerate(series.items()):
-        fill, hatch = _FILLS[place % len(_FILLS)]
+        fill, hatch = FILLS[place % len(FILLS)]
         axes.bar(
             range(len(months)),
             counts,
@@ -155,7 +137,7 @@ def _draw_volume(report: PeriodReport, axes: Axes) -> None:
             bottom=below,
             color=fill,
             hatch=hatch,
-            edgecolor=_GREY,
+            edgecolor=GREY,
             linewidth=0.6,
             label=severity,
         )
@@ -174,27 +156,3 @@ def _label_axes(axes: Axes, months: Sequence[str], label: str) -> None:
     axes.grid(axis="y", color="#cccccc", linewidth=0.5)
     axes.set_axisbelow(True)
     axes.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=1.6)
-
-
-def _figure(count: int, height: float) -> tuple[Figure, list[Any]]:
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(_SIZE, height), layout="constrained")
-    FigureCanvasSVG(figure)
-    return figure, [*figure.subplots(count, squeeze=False)[:, 0]]
-
-
-def _svg(figure: Figure, number: int) -> str:
-    """The `<svg>` element, with texts as text, and ids that do not clash with another chart's."""
-    from matplotlib import rc_context
-
-    out = BytesIO()
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": f"chart-{number}", "font.family": "sans-serif"}):
-        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": "Frontline"})
-    text = out.getvalue().decode()
-    text = text[text.index("<svg ") :]
-    # The page describes the chart beside it; without this, each text of it would be read out.
-    text = text.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)
-    text = re.sub(r'(?<= )(id="|xlink:href="#|clip-path="url\(#)', rf"\1c{number}-", text)
-    return re.sub(r"url\(#(?!c\d+-)", f"url(#c{number}-", text)

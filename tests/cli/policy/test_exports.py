@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.cli.policy.csv_export import read_export
+from bot.cli.policy.simulation.csv_export import read_export
 from tests.cli.conftest import Outcome, Run
 
 COLUMNS = ("opened", "severity", "responded", "resolved")
@@ -72,6 +73,32 @@ def test_repeated_columns_that_are_needed_and_rows_that_are_too_long(tmp_path: P
     assert [row.line for row in long.rows] == [3]
 
 
+def test_a_page_with_a_chart_of_two_policies_and_of_one(run: Run, tmp_path: Path) -> None:
+    """The chart is told in words too, the tables follow, and the page needs nothing from elsewhere."""
+    file, page = tmp_path / "t.csv", tmp_path / "page.html"
+    file.write_text(
+        "ticket,opened,severity,responded,resolved\n<b>T-4</b>,2026-03-27T16:45:00Z,S2,2026-03-30T09:15:00Z,\n",
+        encoding="utf-8",
+    )
+    page.write_text("older", encoding="utf-8")
+    said = simulated(run, file, "--against", "m3ter", "--against-plan", "silver", "--html", str(page))
+    assert (said.code, said.err) == (0, "")
+    text = page.read_text(encoding="utf-8")
+    assert (text.startswith("<!DOCTYPE html>"), text.count("<svg ")) == (True, 1)
+    assert (
+        "A: m3ter Support, plan Gold; B: m3ter Support, plan Silver. A: S2 first response: 1 breached; B: S2"
+        in text
+    )
+    assert "B: S2 first response: 1 met." in text
+    assert "<td>&lt;b&gt;T-4&lt;/b&gt;</td>" in text
+    assert "What would differ: 1 ticket</caption>" in text
+    assert not re.search(r"<script|<link|src=|https?://(?!www\.w3\.org|purl\.org|creativecommons)", text)
+    simulated(run, file, "--html", str(page))
+    assert "plan Gold. S2 first response: 1 breached." in page.read_text(encoding="utf-8")
+    (fault,) = simulated(run, file, "--html", str(tmp_path / "no" / "page.html")).faults
+    assert fault.endswith("page.html cannot be written: No such file or directory")
+
+
 def test_lateness_is_said_in_hours_that_count_and_as_time_passed(run: Run, tmp_path: Path) -> None:
     """T-4 of the example: due Friday 21:45 in Berlin, answered on Monday at 11:15."""
     file = tmp_path / "t.csv"
@@ -85,3 +112,25 @@ def test_lateness_is_said_in_hours_that_count_and_as_time_passed(run: Run, tmp_p
     assert "breached, 1 h 30 min late by its hours, 60 h 30 min by the clock" in plain
     assert "breached, 15 min late" in plain
     assert not (tmp_path / "frontline.db").exists()
+
+
+def test_lateness_of_a_promise_in_business_days_is_said_in_business_days(run: Run, tmp_path: Path) -> None:
+    """All are due on Monday at 21:00 UTC, the close; a day is open for 12 hours from 10:00 in Berlin."""
+    file = tmp_path / "t.csv"
+    file.write_text(
+        "ticket,opened,severity,responded,resolved\n"
+        "T-1,2026-03-23T08:00:00Z,S3,2026-03-24T16:30:00Z,\n"
+        "T-2,2026-03-23T08:00:00Z,S3,2026-03-24T21:00:00Z,\n"
+        "T-3,2026-03-23T08:00:00Z,S3,2026-03-30T08:00:00Z,\n"
+        "T-4,2026-03-23T08:00:00Z,S3,,\n",
+        encoding="utf-8",
+    )
+    plain = simulated(run, file).plain
+    for text in (
+        "breached, less than 1 business day late by its calendar (7 h 30 min of its hours), 19 h 30 min by",
+        "breached, 1 business day late by its calendar (12 h of its hours), 1 d by the clock",
+        # Over the weekend, and to summer time in Berlin: 10:00 is 08:00 UTC.
+        "breached, 4 business days late by its calendar (48 h of its hours), 6 d 11 h by the clock",
+        "breached, 6 business days late by its calendar (74 h of its hours), 8 d 3 h by the clock, so far",
+    ):
+        assert text in " ".join(plain.split()), plain

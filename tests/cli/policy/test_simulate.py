@@ -17,9 +17,9 @@ from rich.console import Console
 
 from bot.cli import progress
 from bot.cli.policy.shared import UsageFault
-from bot.cli.policy.simulate import as_json
-from bot.cli.policy.simulation import Histories, SimulationRequest, simulate
-from bot.cli.policy.tickets_csv import read_tickets
+from bot.cli.policy.simulation.compare import Histories, SimulationRequest, simulate
+from bot.cli.policy.simulation.simulate import as_json
+from bot.cli.policy.simulation.tickets_csv import read_tickets
 from sla_core.catalog.load import Faults
 from sla_core.events import Answered, Closed, Event, Held, Kind, Reopened, Resolved, Resumed, SeverityChanged
 from sla_core.outcome import Replay, Result, replay

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bot.cli.policy.shared import UsageFault
-from bot.cli.policy.tickets_csv import (
+from bot.cli.policy.simulation.tickets_csv import (
     COLUMNS,
     Rules,
     TicketCase,
@@ -32,6 +32,9 @@ Histories = Callable[[str], Iterable[tuple[str, Sequence[Event]]]]
 
 _NOT_IN_A_CSV = frozenset({Metric.ASSIGNMENT, Metric.NEXT_UPDATE, Metric.DIAGNOSIS, Metric.WORKAROUND})
 """Promises whose acts a file of tickets does not have."""
+
+COUNTED = ("met", "breached", "open", "ended")
+"""The results of promises that totals count, in the order shown."""
 
 PAGE = "page"
 """In comparisons: whether someone was paged."""

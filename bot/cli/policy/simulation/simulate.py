@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -12,13 +14,22 @@ from rich.markup import escape
 from rich.table import Table
 
 from bot.cli.app import DONE, print_json
-from bot.cli.policy.shared import duration_text, local_at_both_ends, local_text
-from bot.cli.policy.simulation import PAGE, Comparison, Histories, Simulation, SimulationRequest, simulate
+from bot.cli.policy.shared import UsageFault, duration_text, local_at_both_ends, local_text
+from bot.cli.policy.simulation.compare import (
+    COUNTED,
+    PAGE,
+    Comparison,
+    Histories,
+    Simulation,
+    SimulationRequest,
+    simulate,
+)
 from bot.clock import real_now, utc_text
+from bot.reports.formats.words import span_text
+from sla_core.hours.amounts import BusinessDays
 from sla_core.outcome import Outcome, Page, Replay, Result
 from sla_core.policy import Metric
 
-COUNTED = ("met", "breached", "open", "ended")
 _STYLES = {"met": "green", "breached": "red", "open": "yellow"}
 
 
@@ -29,20 +40,23 @@ def show(found: Comparison, console: Console) -> None:
     console.print(f"[bold]{tickets} under {escape(found.first.rules.name)}[/], as of {utc_text(found.until)}")
     for note in found.notes:
         console.print(f"[dim]note: {escape(note)}[/]", highlight=False)
-    console.print(_tickets(found.first))
-    console.print(_totals(found.first))
+    console.print(_tickets(found.first, found.until))
+    for table in _tables(found):
+        console.print(table)
+
+
+def _tables(found: Comparison) -> list[Table]:
+    """The totals, and how the second policy differs."""
     if found.second is None:
-        return
-    console.print(_totals(found.second))
-    console.print(_changes(found))
-    console.print(_difference(found))
+        return [_totals(found.first)]
+    return [_totals(found.first), _totals(found.second), _changes(found), _difference(found)]
 
 
-def _tickets(simulation: Simulation) -> Table:
+def _tickets(simulation: Simulation, until: datetime) -> Table:
     table = _table("", "ticket", "severity", "promise", "due", "outcome", "warned", "paged")
     for case, replayed in simulation.replays:
         paged = "; ".join(_paged(page, replayed) for page in replayed.pages)
-        rows = [_row(outcome) for outcome in simulation.outcomes(replayed)]
+        rows = [_row(outcome, until) for outcome in simulation.outcomes(replayed)]
         for row in rows or [(replayed.ticket.severity, "no clock", "–", "–", "–")]:
             table.add_row(escape(case.name), *row, escape(paged) or "–")
             paged = ""
@@ -58,25 +72,42 @@ def _paged(page: Page, replayed: Replay) -> str:
     return f"{page.role} {at}"
 
 
-def _row(outcome: Outcome) -> tuple[str, ...]:
+def _row(outcome: Outcome, until: datetime) -> tuple[str, ...]:
     promise = outcome.promise
     due = "on hold" if outcome.due_at is None else local_text(outcome.due_at, promise.calendar.zone)
     warned = "–" if outcome.warned_at is None else local_text(outcome.warned_at, promise.calendar.zone)
-    said = _result_text(str(outcome.result), _by_how_much(outcome))
+    said = _result_text(str(outcome.result), _by_how_much(outcome, until))
     return (escape(promise.severity), _metric_text(promise.metric), escape(due), said, escape(warned))
 
 
-def _by_how_much(outcome: Outcome) -> str:
+def _by_how_much(outcome: Outcome, until: datetime) -> str:
     if outcome.margin is None:
         return ""
     late = outcome.margin.total_seconds() < 0 or outcome.result is Result.BREACHED
     length = duration_text(abs(outcome.margin))
     if late:
+        if (days := _days_late(outcome, until)) is not None:
+            return days
         said = "less than a counted second" if length == "–" else length
         return f"{said} {_late(outcome)}" if outcome.over_at else f"{said} late so far"
     if outcome.result is Result.OPEN:
         return f"{length} left"
     return f"{length} to spare" if outcome.result is Result.MET else ""
+
+
+def _days_late(outcome: Outcome, until: datetime) -> str | None:
+    """Lateness in whole business days and as time passed; None for a promise that is not in business days."""
+    promise, due_at, margin = outcome.promise, outcome.due_at, outcome.margin
+    if not isinstance(promise.limit, BusinessDays) or promise.fixed_at or due_at is None or margin is None:
+        return None
+    at = outcome.over_at or until
+    possible = range(1, (at - due_at).days + 2)
+    days = bisect_right(possible, at, key=lambda count: promise.calendar.add_days(due_at, count))
+    said = str(BusinessDays(days)) if days else "less than 1 business day"
+    hours = duration_text(abs(margin))
+    counted = "" if hours == "–" else f" ({hours} of its hours)"
+    so_far = "" if outcome.over_at else ", so far"
+    return f"{said} late by its calendar{counted}, {span_text(at - due_at)} by the clock{so_far}"
 
 
 def _late(outcome: Outcome) -> str:
@@ -114,15 +145,17 @@ def _changes(found: Comparison) -> Table:
     plural = "s" if tickets != 1 else ""
     table = _table(f"What would differ: {tickets or 'no'} ticket{plural}", *heads)
     for change in changes:
-        sides = [_outcome_text(result, outcome) for result, outcome in (change.was, change.becomes)]
+        sides = [
+            _outcome_text(result, outcome, found.until) for result, outcome in (change.was, change.becomes)
+        ]
         table.add_row(escape(change.case.name), _metric_text(change.metric), *sides)
     return table
 
 
-def _outcome_text(result: str, outcome: Outcome | None) -> str:
+def _outcome_text(result: str, outcome: Outcome | None, until: datetime) -> str:
     if outcome is None:
         return result
-    said = _result_text(result, _by_how_much(outcome))
+    said = _result_text(result, _by_how_much(outcome, until))
     due = outcome.due_at and local_at_both_ends(outcome.due_at, outcome.promise.calendar)
     return f"{escape(outcome.promise.severity)} {said}, due {escape(due or 'after the hold')}"
 
@@ -248,8 +281,15 @@ def _utc_text_or_none(at: datetime | None) -> str | None:
     return None if at is None else utc_text(at)
 
 
-def run(request: SimulationRequest, histories: Histories, json_output: bool) -> int:
+def run(request: SimulationRequest, histories: Histories, json_output: bool, html: Path | None) -> int:
     found = simulate(request, histories, real_now(), Console(stderr=True))
+    if html is not None:
+        from bot.cli.policy.simulation.page import page
+
+        try:
+            html.write_text(page(found, _tables(found)), encoding="utf-8")
+        except OSError as wrong:
+            raise UsageFault(f"--html: {html} cannot be written: {wrong.strerror or wrong}") from None
     if json_output:
         print_json(as_json(found))
     else:

@@ -1,0 +1,1 @@
+"""`frontline simulate`: reads tickets, replays them under policies and shows the results."""
