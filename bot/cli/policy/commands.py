@@ -65,7 +65,8 @@ Examples:
   frontline simulate --vendor m3ter --plan gold --account acme --against monta --map S1=P1 --map S2=P2
 
 A line of the file names its columns, separated by , ; | or tabs; --column opened="Created at" says what
-it calls one. Instants need an offset; responded and resolved may be empty. ticket names the ticket:
+it calls one. Instants need an offset; responded and resolved may be empty. ticket names the ticket, plan its
+plan, where it is not the one given:
 
 \b
 ticket,opened,severity,responded,resolved

@@ -50,8 +50,8 @@ def test_separators_encodings_and_a_preamble(run: Run, tmp_path: Path, separator
     assert ticket["promises"][0]["outcome"] == "met"
     assert found["notes"][:2] == [
         "2 rows above the names of the columns are left out",
-        "columns that change nothing here: tags, comment; holds, plans and changes of severity count only "
-        "for the desk's own tickets (--account)",
+        "columns that change nothing here: tags, comment; holds and changes of severity count only for "
+        "the desk's own tickets (--account)",
     ]
 
 
@@ -134,3 +134,39 @@ def test_lateness_of_a_promise_in_business_days_is_said_in_business_days(run: Ru
         "breached, 6 business days late by its calendar (74 h of its hours), 8 d 3 h by the clock, so far",
     ):
         assert text in " ".join(plain.split()), plain
+
+
+def test_a_column_of_plans_counts_and_columns_of_holds_are_named(
+    run: Run, tmp_path: Path, ours: Path
+) -> None:
+    """M3-13, M3-14: due Friday 20:45 UTC under gold; silver's hours end at 18:00, so it has until Monday."""
+    file = tmp_path / "t.csv"
+    late = "2026-03-27T16:45:00Z,S2,2026-03-30T09:15:00Z,"
+    head = "ticket,opened,severity,responded,resolved,Plan,on_hold_minutes,tags\n"
+    file.write_text(f"{head}T-1,{late},Silver,5,\nT-2,{late},gold,,\nT-3,{late},,,\n", encoding="utf-8")
+    found = one(run, file, "--against", "m3ter", "--against-plan", "silver")
+    assert [(t["plan"], t["promises"][0]["outcome"]) for t in found["tickets"]] == [
+        ("silver", "met"),
+        ("gold", "breached"),
+        ("gold", "breached"),
+    ]
+    assert [change["ticket"] for change in found["difference"]["changed"]] == ["T-2", "T-3"]
+    ignored, holds, _, plans = found["notes"]
+    assert ignored.startswith("columns that change nothing here: tags; ")
+    assert holds.startswith(
+        "not used, though holds could change the results: on_hold_minutes; holds count only"
+    )
+    assert plans == "m3ter Support, plan of each ticket: gold 2, silver 1"
+    assert one(run, file, "--against", "m3ter")["difference"]["changed"] == []
+
+    file.write_text(f"{head.replace('Plan', 'Tier')}T-1,{late},bronze,5,\n", encoding="utf-8")
+    assert one(run, file)["tickets"][0]["plan"] == "gold"
+    (fault,) = simulated(run, file, "--column", "plan=tier").faults
+    assert fault.startswith('t.csv: line 2, plan: m3ter has no plan "bronze"; it has silver')
+    for part in (ours / "2025-02-10").glob("*.toml"):
+        part.write_text(part.read_text(encoding="utf-8").replace("silver", "bronze"), encoding="utf-8")
+    file.write_text(f"{head}T-1,{late},silver,5,\nT-2,{late},silver,,\n", encoding="utf-8")
+    (fault,) = simulated(run, file, "--against", str(ours)).faults
+    assert fault.startswith('--against: m3ter has no plan "silver"; it has bronze')
+    assert fault.endswith("name one for all tickets with --against-plan")
+    assert one(run, file, "--against", str(ours), "--against-plan", "gold")["against"]["plan"] == "gold"

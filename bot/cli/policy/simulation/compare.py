@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from rich.console import Console
 from bot.cli.policy.shared import UsageFault
 from bot.cli.policy.simulation.tickets_csv import (
     COLUMNS,
+    PLAN,
     Rules,
     TicketCase,
     read_instant,
@@ -141,6 +142,8 @@ def simulate(
     if request.against is not None:
         sets.append(second_rules(request.against, request.against_plan, severity_names, first))
     cases, faults, notes_of_file = _cases(request, histories)
+    plans_named = any(case.plan for case in cases)
+    sets = [replace(one, by_ticket=one.by_ticket and plans_named) for one in sets]
     faults += unknown_severities(sets, severity_names)
     for one in sets:
         faults += one.policy_faults(cases)
@@ -175,6 +178,10 @@ def _notes(
     if not_judged:
         notes.append("next updates are not judged: a CSV file does not say when they were given")
     for one in sets:
+        if one.by_ticket:
+            counts = Counter(map(one.plan_for, early))
+            shown = ", ".join(f"{plan} {count}" for plan, count in sorted(counts.items()))
+            notes.append(f"{one.name}: {shown}")
         if ignored := sum(map(one.ignores_order_form, early)):
             count = f"{ignored} ticket{'' if ignored == 1 else 's'}"
             notes.append(
@@ -194,8 +201,13 @@ def _cases(
             notes.append(f"{found.preamble} rows above the names of the columns are left out")
         if found.ignored:
             notes.append(
-                f"columns that change nothing here: {', '.join(found.ignored)}; holds, plans and changes of "
+                f"columns that change nothing here: {', '.join(found.ignored)}; holds and changes of "
                 "severity count only for the desk's own tickets (--account)"
+            )
+        if found.holds:
+            notes.append(
+                f"not used, though holds could change the results: {', '.join(found.holds)}; holds count "
+                "only for the desk's own tickets (--account), which say when each began and ended"
             )
         return found.cases, found.faults, notes
     account = request.account or ""
@@ -221,8 +233,8 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _column(text: str) -> tuple[str, str]:
     ours, equals, theirs = (part.strip() for part in text.partition("="))
-    if ours not in COLUMNS or not (equals and theirs):
-        known = ", ".join(COLUMNS)
+    if ours not in (*COLUMNS, PLAN) or not (equals and theirs):
+        known = ", ".join((*COLUMNS, PLAN))
         raise UsageFault(f'--column: "{text}" names none of {known}; write opened="Created at"')
     return ours, theirs
 

@@ -96,6 +96,7 @@ def _draw(axes: Axes, bars: Sequence[_Bar], labels: Sequence[str]) -> None:
     groups = [bar.group for bar in bars]
     spots = [number + 0.5 * len({*groups[: number + 1]}) for number in range(len(bars))]
     left = [0] * len(bars)
+    longest = max(sum(bar.counts[name] for name in COUNTED) for bar in bars)
     for place, name in enumerate(COUNTED):
         widths = [bar.counts[name] for bar in bars]
         if not any(widths):
@@ -104,13 +105,13 @@ def _draw(axes: Axes, bars: Sequence[_Bar], labels: Sequence[str]) -> None:
         drawn = axes.barh(
             spots, widths, 0.85, left, color=fill, hatch=hatch, edgecolor=GREY, linewidth=0.6, label=name
         )
-        numbers = [str(width) if width else "" for width in widths]
+        numbers = [str(width) if width > longest / 40 else "" for width in widths]
         plain = {"facecolor": "white", "edgecolor": "none", "pad": 1}
         axes.bar_label(drawn, numbers, label_type="center", fontsize=7, color="#000000", bbox=plain)
         left = [sum(pair) for pair in zip(left, widths, strict=True)]
     axes.set_yticks(spots, labels, fontsize=8)
     axes.invert_yaxis()
-    axes.set_xlim(0, max(left) * 1.05)
+    axes.set_xlim(0, longest * 1.05)
     axes.set_xlabel("promises", fontsize=8)
     axes.tick_params(axis="x", labelsize=8)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

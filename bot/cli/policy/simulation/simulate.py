@@ -236,6 +236,7 @@ def _simulation(simulation: Simulation) -> dict[str, Any]:
             {
                 "ticket": case.name,
                 "label": dict(case.label),
+                "plan": rules.plan_for(case),
                 "severity": replayed.ticket.severity,
                 "opened_at": utc_text(case.opened.at),
                 "promises": [_outcome(outcome) for outcome in simulation.outcomes(replayed)],

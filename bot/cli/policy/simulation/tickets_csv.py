@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,10 @@ from sla_core.events import Answered, Event, Kind, Opened, Resolved, SeverityCha
 from sla_core.policy import Policy, Term, version_at
 
 COLUMNS = ("opened", "severity", "responded", "resolved")
+PLAN = "plan"
+"""A column that a file may have: the plan of each ticket."""
 INSTANTS = ("opened", "responded", "resolved")
+_HOLD = re.compile(r"(?<![a-z])(holds?|held|pending|paused?|waiting)(?![a-z])")
 LABELS = ("ticket", "key", "id")
 """Columns that can name a ticket; the first present one counts, else the line number."""
 
@@ -33,7 +37,9 @@ class TicketCase:
     label: Mapping[str, str]
     """The values of other columns."""
     where: str = ""
-    """Where its severity is written, for fault messages."""
+    """The file and line, for fault messages."""
+    plan: str = ""
+    """The plan that its file names; empty: the plan of all."""
 
     @property
     def opened(self) -> Opened:
@@ -50,6 +56,8 @@ class Tickets:
     faults: list[Fault]
     ignored: Sequence[str] = ()
     """Columns that change nothing."""
+    holds: Sequence[str] = ()
+    """Columns about holds, which are not used."""
     preamble: int = 0
     """Rows above the names of the columns."""
 
@@ -66,19 +74,23 @@ def read_instant(text: str) -> datetime:
 
 
 def read_tickets(path: Path, theirs: Mapping[str, str] | None = None) -> Tickets:
-    """Reads a file with named columns in any order. `theirs`: what the file calls some of COLUMNS."""
+    """Reads a file with named columns in any order. `theirs`: what the file calls some of them."""
     try:
         text = decoded(path.read_bytes())
     except OSError as wrong:
         return Tickets([], [Fault(str(path), "", f"cannot be read: {wrong.strerror or wrong}")])
     file = _File(path.name, [], [])
     try:
-        export = read_export(text, COLUMNS, theirs or {})
+        needed = (*COLUMNS, PLAN) if PLAN in (theirs or {}) else COLUMNS
+        export = read_export(text, needed, theirs or {})
     except csv.Error as wrong:
         file.fault("", f"is not valid CSV: {wrong}")
         return Tickets([], file.faults)
     file.read(export)
-    return Tickets(file.cases, file.faults, _ignored(export.columns), export.preamble)
+    unused = _unused(export.columns)
+    holds = [column for column in unused if _HOLD.search(column)]
+    ignored = [column for column in unused if column not in holds]
+    return Tickets(file.cases, file.faults, ignored, holds, export.preamble)
 
 
 def _line_of(fault: Fault) -> int:
@@ -86,10 +98,9 @@ def _line_of(fault: Fault) -> int:
     return int(number) if number.isdigit() else 0
 
 
-def _ignored(columns: Sequence[str]) -> list[str]:
-    """The columns that change nothing."""
+def _unused(columns: Sequence[str]) -> list[str]:
     name = next((column for column in LABELS if column in columns), "")
-    return [column for column in columns if column not in (*COLUMNS, name)]
+    return [column for column in columns if column not in (*COLUMNS, PLAN, name)]
 
 
 @dataclass
@@ -131,8 +142,9 @@ class _File:
             return
         label = {name: text for name, text in row.items() if name not in COLUMNS and name and text}
         name = next((label[column] for column in LABELS if column in label), f"line {line}")
-        where = f"{self.name}: line {line}, severity"
-        self.cases.append(TicketCase(name, _history(row["severity"], times), label, where))
+        where = f"{self.name}: line {line}"
+        history = _history(row["severity"], times)
+        self.cases.append(TicketCase(name, history, label, where, row.get(PLAN, "")))
 
 
 def _history(severity: str, times: Mapping[str, datetime]) -> tuple[Event, ...]:
@@ -168,14 +180,24 @@ class Rules:
     severity_names: Mapping[str, str] = field(default_factory=dict)
     second: bool = False
     """Whether names are mapped even if the policy has a severity of that name."""
+    by_ticket: bool = True
+    """Whether tickets that name a plan count under that one."""
 
     @property
     def name(self) -> str:
+        if self.by_ticket:
+            return f"{self.policies[-1].name}, plan of each ticket"
         return f"{self.policies[-1].name}, plan {self.policies[-1].plans[self.plan].name}"
 
     def policy_for(self, case: TicketCase) -> Policy:
         """The version in force when the ticket was opened."""
         return version_at(list(self.policies), case.opened.at.date())
+
+    def plan_for(self, case: TicketCase) -> str:
+        """The ID of the plan that a ticket counts under. Raises UsageFault."""
+        if not (self.by_ticket and case.plan):
+            return self.plan
+        return plan_of(self.policy_for(case), case.plan).id
 
     def severity(self, name: str, policy: Policy) -> str:
         """The policy's name for a ticket's severity."""
@@ -200,7 +222,9 @@ class Rules:
             if isinstance(event, Opened):
                 severity, terms = self.severity(event.severity, policy), self.terms(case, policy)
                 version = policy.version
-                event = replace(event, plan=self.plan, version=version, severity=severity, terms=terms)
+                event = replace(
+                    event, plan=self.plan_for(case), version=version, severity=severity, terms=terms
+                )
             elif isinstance(event, SeverityChanged):
                 event = replace(event, severity=self.severity(event.severity, policy))
             history.append(event)
@@ -215,8 +239,14 @@ class Rules:
                 if self.severity(name, policy) not in policy.severities:
                     fault = self._no_severity(name, policy, case)
                     faults[fault.file, name] = fault
+            try:
+                plan = self.plan_for(case)
+            except UsageFault as wrong:
+                fault = self._no_plan(str(wrong), case)
+                faults[fault.file, PLAN] = fault
+                continue
             for term in self.terms(case, policy):
-                if says := _term_fault(term, policy, self.plan):
+                if says := _term_fault(term, policy, plan):
                     faults[case.name, f"order form {term.severity}.{term.metric}"] = Fault(
                         case.name, "", says
                     )
@@ -228,7 +258,14 @@ class Rules:
         advice = f"map it to one, such as --map {name}={policy.worst.id}"
         if self.second:
             return Fault("--against", "", f"{says}; {advice}")
-        return Fault(case.where or case.name, "", says if case.where else f"{says}; {advice}")
+        if case.where:
+            return Fault(f"{case.where}, severity", "", says)
+        return Fault(case.name, "", f"{says}; {advice}")
+
+    def _no_plan(self, says: str, case: TicketCase) -> Fault:
+        if self.second:
+            return Fault("--against", "", f"{says}; name one for all tickets with --against-plan")
+        return Fault(f"{case.where}, {PLAN}", "", says)
 
 
 def rules(path: str, plan: str, severity_names: Mapping[str, str]) -> Rules:
@@ -242,7 +279,8 @@ def second_rules(path: str, plan: str | None, severity_names: Mapping[str, str],
     plans = policies[-1].plans
     chosen = plan or (next(iter(plans)) if len(plans) == 1 else first.plan)
     try:
-        return _checked(Rules(policies, chosen, severity_names, second=True))
+        by_ticket = plan is None and len(plans) > 1
+        return _checked(Rules(policies, chosen, severity_names, second=True, by_ticket=by_ticket))
     except UsageFault as wrong:
         raise wrong if plan else UsageFault(f"{wrong}; name one with --against-plan") from None
 
