@@ -7,10 +7,14 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 Payload = TypeVar("Payload", bound=BaseModel)
-Id = Annotated[str, Field(pattern=r"^[!-~]+$")]
+LONGEST_ID = 255
+"""No id of Slack's is longer, and none that apps may choose."""
+Id = Annotated[str, Field(pattern=r"^[!-~]+$", max_length=LONGEST_ID)]
 """An id, a timestamp or a name that we chose: plain characters, which every database accepts."""
-OptionalId = Annotated[str, Field(pattern=r"^[!-~]*$")]
+OptionalId = Annotated[str, Field(pattern=r"^[!-~]*$", max_length=LONGEST_ID)]
 """The same, or empty."""
+Value = Annotated[str, Field(max_length=2000)]
+"""The value of a button or an option, no longer than Slack lets an app choose it."""
 
 
 class Malformed(Exception):
@@ -30,7 +34,8 @@ def parse(kind: type[Payload], body: object) -> Payload:
 
 def slack_id(value: object) -> str:
     """Returns the id, or "" if the value is not an id as Slack writes them."""
-    return value if isinstance(value, str) and value.isascii() and value.isprintable() else ""
+    fits = isinstance(value, str) and len(value) <= LONGEST_ID and value.isascii() and value.isprintable()
+    return value if fits and isinstance(value, str) else ""
 
 
 class _Payload(BaseModel):
@@ -68,14 +73,14 @@ class Container(_Payload):
 
 
 class SelectedOption(_Payload):
-    value: str
+    value: Value
 
 
 class Action(_Payload):
     type: str
     action_id: Id
     action_ts: OptionalId = ""
-    value: str | None = None
+    value: Value | None = None
     selected_option: SelectedOption | None = None
     """What was chosen in a menu."""
 

@@ -83,7 +83,8 @@ def close_form(ticket: Ticket, running: Sequence[Promise], context: Mapping[str,
 
 def context_of(press: Press) -> dict[str, str]:
     """The context of a form that a button opens: the ticket, the button's place, and which press it was."""
-    return {"ticket": press.value, "place": str(press.place), **opening_context(press.key)}
+    ticket = press.value.partition("|")[0]
+    return {"ticket": ticket, "place": str(press.place), **opening_context(press.key)}
 
 
 def open_text_form(name: str, press: Press) -> Ask:
