@@ -13,7 +13,7 @@ from yarl import URL
 
 from adapters.pager.adapter import TIMEOUT
 from adapters.pager.pagers import Sign
-from bot.api.webhooks import FAILING, OFF, OFF_AFTER, switched_off
+from bot.api.webhooks import FAILED_LAST, FAILING, OFF, OFF_AFTER, SILENT, switched_off
 from bot.clock import parse_instant
 from bot.model.address import MessageRef, Place, UserRef
 from bot.model.views import Notice
@@ -85,7 +85,10 @@ class WebhookSender:
     async def _failed(self, name: str, why: str) -> None:
         """Notes since when it fails. Raises PermanentFailure once that is too long ago."""
         stored, now = await self._store.get(FAILING, name), self._now()
-        if stored is None:
+        last = await self._store.get(FAILED_LAST, name)
+        await self._store.put(FAILED_LAST, name, now.isoformat())
+        # Without a try for a while, as when the desk was stopped, nothing is known of the time between.
+        if stored is None or last is None or now - parse_instant(last) > SILENT:
             await self._store.put(FAILING, name, now.isoformat())
             return
         since = parse_instant(stored)

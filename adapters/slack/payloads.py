@@ -94,7 +94,7 @@ class ContainingView(_Payload):
 
     id: Id
     type: str = ""
-    private_metadata: str = ""
+    private_metadata: Annotated[str, Field(max_length=3000)] = ""
 
 
 class BlockActions(_Payload):
@@ -150,7 +150,7 @@ class ModalView(_Payload):
     id: Id
     callback_id: OptionalId = ""
     hash: OptionalId = ""
-    private_metadata: str = ""
+    private_metadata: Annotated[str, Field(max_length=3000)] = ""
     blocks: list[Block] = []
     state: ViewState = ViewState()
 

@@ -127,7 +127,8 @@ async def _in_time(answering: Awaitable[web.Response]) -> web.Response:
 
 
 def _log_late(task: asyncio.Future[web.Response]) -> None:
-    if not task.cancelled() and (fault := task.exception()) is not None:
+    fault = None if task.cancelled() else task.exception()
+    if fault is not None and not isinstance(fault, ApiFault):
         log.error("an API request failed after its answer", exc_info=fault)
 
 

@@ -21,6 +21,7 @@ from bot.desk.intake.form import (
     KNOWN,
     LONGEST_DETAILS,
     LONGEST_SUMMARY,
+    OFFERED,
     SOMETHING_NEW,
     SUMMARY,
 )
@@ -33,6 +34,7 @@ from bot.model.views import Notice
 from bot.text import UTC_ZONE, plain_text
 from sla_core.events import Turn
 from sla_core.policy import Policy
+from sla_core.ticket import State
 
 LONGEST_TEXT = 3000
 """Characters, as in the forms."""
@@ -109,6 +111,10 @@ async def open_ticket(desk: Desk, call: Call, body: OpenBody) -> Opening:
         wait = (full_until - now + timedelta(seconds=1)) // timedelta(seconds=1)
         raise ApiFault(429, "Too many tickets were opened in the last hour.", retry_after=wait)
     policy = desk.directory.policy_on(desk.clock.now().date())
+    if body.same_as and not await desk.store.ticket_of_envelope(call.envelope):
+        same = await reached_ticket(desk, call.token, body.same_as)
+        if same.opened.account != account.id or same.state is not State.OPEN:
+            raise invalid({"same_as": f"is no open ticket of {account.id}"})
     answers = {
         name: (given,) if isinstance(given, str) else tuple(given) for name, given in body.answers.items()
     }
@@ -124,6 +130,8 @@ async def open_ticket(desk: Desk, call: Call, body: OpenBody) -> Opening:
     }
     place = desk.directory.triage_for(desk.directory.channels_of(account)[0])
     context = {"place": str(place), "version": policy.version}
+    if body.same_as:
+        context[OFFERED] = body.same_as
     answer = await _dispatch(desk, call, FORM, values, context)
     key = answer.ticket if isinstance(answer, Show) or not isinstance(answer, Ask) else ""
     if not key:

@@ -26,10 +26,15 @@ FAILING, OFF = "webhook-failing", "webhook-off"
 """The topics under which the store keeps since when a webhook fails, and since when it is switched off."""
 NOTICES = "webhook-notice"
 """The key prefix of messages to triage."""
+FAILED_LAST = "webhook-failed-last"
+SILENT = timedelta(minutes=10)
+"""After so long without a try, failures before it say nothing about the time between."""
 OFF_AFTER = timedelta(hours=24)
 """How long a webhook may fail without a success until it is switched off."""
 MOST_REPLAYED = 10_000
 _PAGE = 500
+MOST_PAGES = 400
+"""How many pages of events, wanted or not, one replay reads."""
 
 
 class ReplayBody(Body):
@@ -96,12 +101,16 @@ async def replay(desk: Desk, index: EventIndex, token: Token, name: str, body: R
     webhook = next((each for each in desk.directory.settings.webhooks if each.name == name), None)
     if webhook is None:
         raise ApiFault(404, f"There is no webhook {name} in the desk's file.")
-    again = f"{real_now():%Y%m%dT%H%M%S.%f}"
-    messages = await _missed(index, webhook, body.since, again)
-    for topic in (OFF, FAILING):
-        await desk.key_values.delete(topic, name)
-    for first in range(0, len(messages), _PAGE):
-        await desk.store.enqueue(messages[first : first + _PAGE])
+    lock = desk.locks.of(f"webhook-replay/{name}")
+    if lock.locked():
+        raise ApiFault(429, f"A replay of {name} is under way.", retry_after=30)
+    async with lock:
+        again = f"{real_now():%Y%m%dT%H%M%S.%f}"
+        messages = await _missed(index, webhook, body.since, again)
+        for topic in (OFF, FAILING, FAILED_LAST):
+            await desk.key_values.delete(topic, name)
+        for first in range(0, len(messages), _PAGE):
+            await desk.store.enqueue(messages[first : first + _PAGE])
     return Replay(webhook=name, queued=len(messages))
 
 
@@ -109,7 +118,10 @@ async def _missed(index: EventIndex, webhook: Webhook, since: datetime, again: s
     """Raises ApiFault if there are too many."""
     found: list[Message] = []
     after: StoredEvent | None = None
-    while page := await index.events_from(since, after, _PAGE):
+    for _ in range(MOST_PAGES):
+        page = await index.events_from(since, after, _PAGE)
+        if not page:
+            return found
         after = page[-1]
         found += [
             report(webhook.name, ticket, seq, again)
@@ -118,7 +130,9 @@ async def _missed(index: EventIndex, webhook: Webhook, since: datetime, again: s
         ]
         if len(found) > MOST_REPLAYED:
             raise invalid({"since": f"is before more than {MOST_REPLAYED} events; choose a later instant"})
-    return found
+    raise invalid(
+        {"since": f"is before more than {MOST_PAGES * _PAGE} events of all; choose a later instant"}
+    )
 
 
 def _may_see(token: Token) -> None:

@@ -99,6 +99,11 @@ def _fixed(before: DeskSettings, after: DeskSettings) -> Iterator[tuple[str, str
     versions = {policy.version for policy in after.policies}
     if gone := [policy.version for policy in before.policies if policy.version not in versions]:
         yield "vendor", f"lacks version {gone[0]}, which is in force; put it back, or restart the desk"
+    in_force = {policy.version: policy for policy in before.policies}
+    for policy in after.policies:
+        kept = in_force.get(policy.version, policy)
+        if (policy.plans.keys(), policy.severities.keys()) != (kept.plans.keys(), kept.severities.keys()):
+            yield "vendor", f"version {policy.version} has other plans or severities; {RESTART}"
     if chats(before) != chats(after):
         yield "slack, teams", f"other keys than agents have {RESTART}"
     if before.alerts != after.alerts:

@@ -29,8 +29,8 @@ class Directory:
     """The desk's file, and the members of the user groups that it names, as last read from the platforms."""
 
     def __init__(self, settings: DeskSettings) -> None:
-        self.replace_settings(settings)
         self._group_members: dict[tuple[str, str], frozenset[UserRef]] = {}
+        self.replace_settings(settings)
         self._platforms: Mapping[str, ChatPlatform] = {}
         self._moves: dict[Place, Place] = {}
         self.away: dict[str, datetime] = {}
@@ -41,6 +41,11 @@ class Directory:
     def replace_settings(self, settings: DeskSettings) -> None:
         """Puts another version of the desk's file in force."""
         self.settings = settings
+        named = {(chat.platform, group) for chat in settings.chats.values() for group in chat.agents}
+        # Members of a group that is no longer named are agents no more.
+        self._group_members = {
+            group: members for group, members in self._group_members.items() if group in named
+        }
         self._by_channel = {
             (channel.platform, channel.id): account
             for account in settings.accounts.values()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -103,6 +104,17 @@ async def test_a_user_groups_members_are_agents_once_read(directory: Directory) 
 
     chat.groups["S0SUPPORT"] = frozenset()
     await directory.refresh({"slack": chat})
+    assert not directory.is_agent(gwen)
+
+
+async def test_members_of_a_group_that_is_no_longer_named_are_agents_no_more(directory: Directory) -> None:
+    gwen, chat = person("Gwen"), FakeChat()
+    chat.groups["S0SUPPORT"] = frozenset({gwen.user})
+    await directory.refresh({"slack": chat})
+    assert directory.is_agent(gwen)
+    settings = directory.settings
+    chats = {name: replace(each, agents=("U0BOB",)) for name, each in settings.chats.items()}
+    directory.replace_settings(replace(settings, chats=chats))
     assert not directory.is_agent(gwen)
 
 

@@ -169,6 +169,20 @@ async def test_a_ticket_is_opened_answered_changed_and_resolved(api: ApiDesk) ->
     assert resolved.body["resolution"] == "Restarted"
 
 
+async def test_more_about_an_open_ticket_is_added_to_it_and_never_opens_another(api: ApiDesk) -> None:
+    token = await api.token("acme-sync")
+    await api.post("tickets", OPENING, token)
+    more = OPENING | {"summary": "Nothing alike at all", "same_as": "ACME-1"}
+    added = await api.post("tickets", more, token)
+    assert (added.status, added.body["ticket"]["key"]) == (201, "ACME-1")
+    assert await api.desk.events("ACME-1") == ["Opened", "CustomerWrote"]
+    await api.post("tickets/ACME-1/resolution", {"text": "Restarted"}, token)
+    for key in ("ACME-1", "ACME-9"):
+        refused = await api.post("tickets", more | {"same_as": key}, token)
+        assert refused.status in (404, 422)
+    assert await api.desk.keys() == ["ACME-1"]
+
+
 async def test_the_desks_refusals_are_problems(api: ApiDesk) -> None:
     token = await api.token()
     await api.post("tickets", OPENING, token)

@@ -103,7 +103,8 @@ def _filled(desk: Desk, act: FormChanged | Submission, ticket: Ticket) -> Form |
     typed = next(iter(act.values.get(TEXT, ())), "").strip()
     is_untouched = before in saved and typed == words.of(saved[before])
     text = "\n\n".join(filter(None, ("" if is_untouched else typed, words.of(saved[chosen]))))
-    number = int(act.context.get(EDITION, "0")) + 1
+    edition = act.context.get(EDITION, "")
+    number = int(edition) + 1 if edition.isdecimal() and len(edition) < 9 else 1
     filled = form(desk, {**act.context, FILLED: chosen, EDITION: str(number)})
     limit = next(field.limit for field in filled.fields if isinstance(field, TextField))
     if len(text) > limit:

@@ -146,7 +146,7 @@ async def _end_all(desk: Desk, actor: Actor) -> None:
 
 
 def _hash(token: str) -> str:
-    return sha256(token.encode()).hexdigest()
+    return sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _stored(actor: Actor) -> str:
