@@ -36,7 +36,12 @@ GOOD_FOR = timedelta(days=1)
 def is_expired(context: Mapping[str, str], now: datetime) -> bool:
     """Whether a form may not be submitted any more. Forms of the previous release have no instant."""
     opened_at = context.get(OPENED_AT)
-    return opened_at is not None and now - datetime.fromisoformat(opened_at) > GOOD_FOR
+    if opened_at is None:
+        return False
+    try:
+        return now - datetime.fromisoformat(opened_at) > GOOD_FOR
+    except (ValueError, TypeError, OverflowError):  # not as we wrote it
+        return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from bot.model.forms import OPENED_AT, is_expired
 from sla_core.events import Answered
 from tests.desk_file import TEAMS, TEAMS_ACME, account, desk_file
 from tests.harness import HeldClock
@@ -116,3 +117,11 @@ async def test_an_old_reply_is_given_back(lossy_desk: LossyDesk) -> None:
     assert "This form is more than a day old, so it was not sent" in told
     assert "We look into it" in told
     assert await lossy_desk.desk.events() == ["Opened"]
+
+
+def test_a_form_whose_instant_is_not_as_we_wrote_it_counts_as_too_old() -> None:
+    now = datetime(2026, 3, 20, 12, tzinfo=UTC)
+    for garbled in ("2026-03-20T11:00:00+00%3A00", "2026-03-20T11:00:00", "", "soon"):
+        assert is_expired({OPENED_AT: garbled}, now), garbled
+    assert not is_expired({OPENED_AT: "2026-03-20T11:00:00+00:00"}, now)
+    assert not is_expired({}, now)
