@@ -34,8 +34,9 @@ def parse(kind: type[Payload], body: object) -> Payload:
 
 def slack_id(value: object) -> str:
     """Returns the id, or "" if the value is not an id as Slack writes them."""
-    fits = isinstance(value, str) and len(value) <= LONGEST_ID and value.isascii() and value.isprintable()
-    return value if fits and isinstance(value, str) else ""
+    if not isinstance(value, str) or len(value) > LONGEST_ID:
+        return ""
+    return value if value.isascii() and value.isprintable() else ""
 
 
 class _Payload(BaseModel):

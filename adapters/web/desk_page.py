@@ -13,13 +13,13 @@ from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from adapters.web.server import Handler, Ready, Route
+from adapters.web.server import Handler, Ready, Route, readiness_of
 from bot.desk.desk import Desk
 from bot.desk.web import sign_in
 from bot.desk.web.page import PageSource
 from bot.desk.web.sign_in import Refused
+from bot.fault_log import log_fault
 from bot.model.views import RichText, Strong
-from bot.ports import StoreUnavailable
 from bot.text import due_text, named_time, plain_part, promise_symbol, standing_text, weekday_time
 
 log = structlog.get_logger(__name__)
@@ -74,10 +74,8 @@ class DeskWebPage:
                 return self._message(403, _ELSEWHERE)
             try:
                 return await handler(request)
-            except StoreUnavailable as busy:
-                log.warning("the desk's page cannot be drawn", why=str(busy))
             except Exception:
-                log.exception("the desk's page cannot be drawn")
+                log_fault(log, "the desk's page cannot be drawn")
             return self._message(503, _BUSY)
 
         return guarded
@@ -86,16 +84,8 @@ class DeskWebPage:
         reader = await sign_in.of_session(self._desk, _session(request))
         if reader is None:
             return self._message(401, _NOT_SIGNED_IN)
-        page = await self._source.page(reader, await self._faults())
+        page = await self._source.page(reader, await readiness_of(self._ready))
         return self._answer(200, "desk.html", page=page, refresh=REFRESH_EVERY, **_formats(page.zone))
-
-    async def _faults(self) -> list[str]:
-        """The reasons of /readyz, for the page as well when they cannot be found out."""
-        try:
-            return list(await self._ready())
-        except Exception as fault:
-            log.exception("readiness unknown")
-            return [f"readiness unknown: {type(fault).__name__}"]
 
     async def _stylesheet(self, request: web.Request) -> web.StreamResponse:
         headers = {

@@ -41,6 +41,16 @@ class WebFault(OperatorFault):
     """Why we cannot listen and how to fix it, in one line."""
 
 
+async def readiness_of(ready: Ready) -> list[str]:
+    """Why the desk is not ready; one reason as well if that cannot be found out in time."""
+    try:
+        async with asyncio.timeout(_ANSWER_BY):
+            return list(await ready())
+    except Exception as fault:
+        log.exception("readiness unknown")
+        return [f"readiness unknown: {type(fault).__name__}"]
+
+
 class WebServer:
     """Listens between `start` and `stop`."""
 
@@ -110,12 +120,7 @@ class WebServer:
         return web.Response(body=self._measured(), headers={"Content-Type": _PROMETHEUS})
 
     async def _readyz(self, request: web.Request) -> web.Response:
-        try:
-            async with asyncio.timeout(_ANSWER_BY):
-                reasons = list(await self._ready())
-        except Exception as error:
-            log.exception("readiness unknown")
-            reasons = [f"readiness unknown: {type(error).__name__}"]
+        reasons = await readiness_of(self._ready)
         body = {"ready": not reasons, "reasons": reasons}
         return web.json_response(body, status=503 if reasons else 200)
 

@@ -10,11 +10,11 @@ from bot.clock import real_now
 from bot.config.settings import Account
 from bot.desk import queue
 from bot.desk.desk import Desk, refusal
-from bot.desk.tam.cockpit import FILTER_LIFE, HOME, LIST
+from bot.desk.tam.cockpit import FILTER_LIFE, HOME, LIST, filter_buttons
 from bot.model.address import Actor
 from bot.model.inbound import Answer, Done, Press, Show
 from bot.model.queue import QueueEntry, QueuePage
-from bot.model.views import Audience, Button, QueueBoard, Style
+from bot.model.views import Audience, Button, QueueBoard
 from bot.notify.cards import OPEN
 
 ACTION = "queue_filter"
@@ -38,10 +38,6 @@ class Filter:
 
     name: str = ALL
     account: Account | None = None
-
-    @property
-    def title(self) -> str:
-        return self.account.name if self.account else LABELS[self.name]
 
 
 def matches(entry: QueueEntry, name: str, actor: Actor, now: datetime, agent: bool) -> bool:
@@ -120,15 +116,7 @@ def _intro(total: int, chosen: Filter) -> str:
 
 def buttons(chosen: Filter, where: str) -> tuple[Button, ...]:
     """The buttons of the filters, for the Home tab or for a message."""
-    return tuple(
-        Button(
-            ACTION,
-            label,
-            f"{where}|{name}",
-            Style.PRIMARY if name == chosen.name and not chosen.account else Style.PLAIN,
-        )
-        for name, label in LABELS.items()
-    )
+    return filter_buttons(ACTION, LABELS, "" if chosen.account else chosen.name, where)
 
 
 async def chosen_on_home(desk: Desk, actor: Actor) -> Filter:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
+from bot.cli.answers_file import read_answers_file
 from bot.cli.setup import tokens
 from bot.cli.setup.draft import (
     OAUTH,
@@ -33,7 +33,7 @@ from bot.cli.setup.questionnaire import (
 from bot.cli.setup.workspace import Member, SlackSetup, Workspace, only_ids
 from bot.faults import OperatorFault
 from sla_core.catalog.crosscheck import unknown
-from sla_core.catalog.files import Fault, Faults, faults_of
+from sla_core.catalog.files import Fault, Faults
 from sla_core.policy import Policy
 
 T = TypeVar("T")
@@ -77,16 +77,7 @@ def read_answers(path: Path, slack: SlackSetup, environment: Mapping[str, str], 
 
     `folder`: where the desk's file will be.
     """
-    try:
-        file = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise Faults([Fault(str(path), "", "there is no such file")]) from None
-    except OSError as wrong:
-        raise Faults([Fault(str(path), "", f"cannot be read: {wrong.strerror}")]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
-        raise Faults([Fault(path.name, "", f"is not valid TOML: {wrong}")]) from None
-    except ValidationError as wrong:
-        raise Faults([*faults_of(path.name, wrong, _File)]) from None
+    file = read_answers_file(path, _File)
     return _Reader(path.name, file, slack, environment).draft(folder)
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from bot.config.saved_replies import SavedReply
 from bot.desk.colleagues import writing
 from bot.desk.desk import Desk
-from bot.desk.ticket.short_forms import TEXT, context_of, next_turn, text_form, text_of
+from bot.desk.ticket.short_forms import TEXT, context_of, next_turn, text_form, text_of, why_not_sent
 from bot.model.address import Actor
 from bot.model.forms import ChoiceField, Form, TextField
 from bot.model.inbound import Answer, Ask, Done, FormChanged, Press, Submission
@@ -17,7 +17,7 @@ from bot.notify import cards
 from bot.text import named_time
 from sla_core.events import Answered, Attachment, Event, Kind
 from sla_core.policy import Policy
-from sla_core.ticket import State, Ticket
+from sla_core.ticket import Ticket
 from sla_core.triage import Option
 
 FORM, SAVED = "reply", "saved_reply"
@@ -79,15 +79,6 @@ async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
     if isinstance(answer, Done):
         await writing.end(desk, sent.actor, ticket.key)
     return answer
-
-
-def why_not_sent(ticket: Ticket, text: str) -> str | None:
-    """Why this cannot go to the customer; None if it can."""
-    if not text:
-        return "Please write a message to the customer."
-    if ticket.state is State.CLOSED:
-        return f"{ticket.key} is closed; reopen it first. Your text is still in the form."
-    return None
 
 
 def _filled(desk: Desk, act: FormChanged | Submission, ticket: Ticket) -> Form | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, time, timedelta
 
@@ -161,9 +161,14 @@ def _intro(desk: Desk, person: Person | None, sections: Sequence[QueueSection], 
 
 def filters(name: str, where: str) -> tuple[Button, ...]:
     """The buttons of the filters, of which `name` is in use."""
+    return filter_buttons(ACTION, LABELS, name, where)
+
+
+def filter_buttons(action: str, labels: Mapping[str, str], name: str, where: str) -> tuple[Button, ...]:
+    """A button for each filter of a board; `labels` are theirs by name, and `name` is in use."""
     return tuple(
-        Button(ACTION, label, f"{where}|{each}", Style.PRIMARY if each == name else Style.PLAIN)
-        for each, label in LABELS.items()
+        Button(action, label, f"{where}|{each}", Style.PRIMARY if each == name else Style.PLAIN)
+        for each, label in labels.items()
     )
 
 

@@ -13,7 +13,7 @@ from bot.text import typed
 from sla_core.events import Turn
 from sla_core.policy import Metric
 from sla_core.promise import Promise, Tone
-from sla_core.ticket import Ticket
+from sla_core.ticket import State, Ticket
 from sla_core.triage import Option
 
 TEXT = "text"
@@ -93,6 +93,15 @@ def open_text_form(name: str, press: Press) -> Ask:
 
 def text_of(sent: Submission) -> str:
     return typed(next(iter(sent.values.get(TEXT, ())), ""))
+
+
+def why_not_sent(ticket: Ticket, text: str) -> str | None:
+    """Why this cannot go to the customer; None if it can."""
+    if not text:
+        return "Please write a message to the customer."
+    if ticket.state is State.CLOSED:
+        return f"{ticket.key} is closed; reopen it first. Your text is still in the form."
+    return None
 
 
 def rejected(sent: Submission, why: str) -> Ask:

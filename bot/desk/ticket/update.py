@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from bot.desk.colleagues import writing
 from bot.desk.desk import Desk
-from bot.desk.ticket.short_forms import TEXT, context_of, text_form, text_of
+from bot.desk.ticket.short_forms import TEXT, context_of, text_form, text_of, why_not_sent
 from bot.model.forms import ChoiceField, Field, Form, TextField
 from bot.model.inbound import Answer, Ask, Done, Press, Submission
 from sla_core.calendar import instant_of
@@ -51,7 +51,7 @@ async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
         who = desk.who(sent.actor)
         due = _instant(date, policy) if date else None
         errors = {
-            TEXT: _text_fault(ticket, text),
+            TEXT: why_not_sent(ticket, text),
             DUE: _date_fault(ticket, date, due, now) if date else None,
             EXTRA: _extra_fault(ticket, policy, extra, now) if extra else None,
         }
@@ -70,14 +70,6 @@ async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
     if isinstance(answer, Done):
         await writing.end(desk, sent.actor, ticket.key)
     return answer
-
-
-def _text_fault(ticket: Ticket, text: str) -> str | None:
-    if not text:
-        return "Please write a message to the customer."
-    if ticket.state is State.CLOSED:
-        return f"{ticket.key} is closed; reopen it first. Your text is still in the form."
-    return None
 
 
 def _date_fault(ticket: Ticket, date: str, due: datetime | None, now: datetime) -> str | None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from bot.cli.answers_file import read_answers_file
 from bot.faults import OperatorFault
-from sla_core.catalog.files import Fault, Faults, faults_of
+from sla_core.catalog.files import Fault, Faults
 from sla_core.catalog.values import NONE, zone
 from sla_core.hours.amounts import parse_amount
 from sla_core.hours.published import PublicHolidays
@@ -205,17 +205,7 @@ class _File(_Section):
 
 def read_answers(path: Path) -> PackAnswers:
     """Reads and checks a file of answers. Raises Faults with all that is wrong."""
-    try:
-        file = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise Faults([Fault(str(path), "", "there is no such file")]) from None
-    except OSError as wrong:
-        raise Faults([Fault(str(path), "", f"cannot be read: {wrong.strerror}")]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
-        raise Faults([Fault(path.name, "", f"is not valid TOML: {wrong}")]) from None
-    except ValidationError as wrong:
-        raise Faults([*faults_of(path.name, wrong, _File)]) from None
-    return _Reader(path.name).answers(file)
+    return _Reader(path.name).answers(read_answers_file(path, _File))
 
 
 class _Reader:
