@@ -17,7 +17,7 @@ import timegrid
 import workclock
 
 from sla_core.calendar import BoundaryTime, BusinessCalendar, Hours
-from sla_core.closures import Closures, PublicHolidays
+from sla_core.hours.openings import Closures, PublicHolidays
 
 OURS = "Frontline"
 WORKCLOCK = "workclock"

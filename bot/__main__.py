@@ -205,7 +205,7 @@ async def _serve() -> int:
     from bot.cli.reload import Reload
     from bot.clock import WallClock
     from bot.config.environment import read_desk
-    from bot.log_sink import LogSink
+    from bot.logs import LogSink
     from bot.runtime.oncall_feeds import FeedRefresh
     from bot.runtime.runtime import Runtime, freeze_loaded_objects
     from bot.telemetry import LoopFaults, configure_logs, exposition
@@ -304,8 +304,7 @@ async def _of_platform(platform: _Connected, findings: AsyncIterator[Finding]) -
 async def _page(id_: str, settings: DeskSettings, connected: Sequence[_Connected]) -> int:
     from rich.console import Console as Terminal
 
-    from bot.runtime.doctor import run_checks
-    from bot.runtime.reachability import page_by, ways_to
+    from bot.runtime.doctor import page_by, run_checks, ways_to
     from sla_core.catalog.crosscheck import unknown
 
     person = settings.people.get(id_)
@@ -432,8 +431,8 @@ def _connected(env: Environment, settings: DeskSettings, clock: Clock, store: Sq
 
 def _one_way(settings: DeskSettings, store: SqlStore) -> Iterator[_Connected]:
     """Phones, pagers and webhooks, those that the desk's file names."""
-    from adapters.pager.one_way import one_way
-    from adapters.web.signatures import standard_webhook
+    from adapters.pager.webhooks import one_way
+    from adapters.web.hooks import standard_webhook
 
     yield from one_way(settings, store, lambda secret: standard_webhook(secret).sign)
 

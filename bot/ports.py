@@ -11,13 +11,13 @@ from typing import Protocol
 
 from bot.faults import OperatorFault
 from bot.model.address import Location, MessageRef, Place, UserRef
-from bot.model.contents import Card as Card
-from bot.model.contents import EventReport as EventReport
-from bot.model.contents import MessageContent as MessageContent
-from bot.model.contents import StandingHelp as StandingHelp
-from bot.model.contents import TicketBoard as TicketBoard
 from bot.model.queue import QueueEntry, QueuePage, QueueSummary
+from bot.model.views import Card as Card
+from bot.model.views import EventReport as EventReport
+from bot.model.views import MessageContent as MessageContent
 from bot.model.views import SharedFile, View
+from bot.model.views import StandingHelp as StandingHelp
+from bot.model.views import TicketBoard as TicketBoard
 from sla_core.calendar import Span
 from sla_core.events import Event, Opened
 

@@ -13,19 +13,31 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from sla_core.closures import NEVER_CLOSED, Closures, EndClosures
 from sla_core.hours.openings import (
     DAY,
+    NEVER_CLOSED,
     NO_TIME,
     WEEKDAYS,
     BoundaryTime,
+    Closures,
     CompiledOpenings,
+    EndClosures,
     Hours,
     Span,
     in_utc,
     instant_of,
 )
 from sla_core.hours.published import HalfDay
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A period that does not count on a ticket. `end` is None while it lasts."""
+
+    start: datetime
+    end: datetime | None
+    why: str
+
 
 __all__ = [
     "FURTHEST_YEAR",

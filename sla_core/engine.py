@@ -23,8 +23,7 @@ from sla_core.events import (
     Reminded,
     Warned,
 )
-from sla_core.handover import due_handover, next_handover_at
-from sla_core.paging import due_pages, next_page_at
+from sla_core.paging import due_handover, due_pages, next_handover_at, next_page_at
 from sla_core.policy import Metric, Policy, Target
 from sla_core.promise import JUST_AFTER, Countdown, Phase, Promise, Tone, countdown, due, next_change
 from sla_core.ticket import Gap, State, Ticket, evolve

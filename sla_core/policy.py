@@ -16,13 +16,12 @@ from sla_core.hours.amounts import BusinessDays as BusinessDays
 from sla_core.hours.amounts import CalendarDays
 from sla_core.hours.amounts import amount_text as amount_text
 from sla_core.hours.amounts import parse_amount as parse_amount
-from sla_core.rules.deprecations import Deprecations
-from sla_core.rules.facts import Fact, ShownAt
-from sla_core.rules.seasons import ComingPeak as ComingPeak
-from sla_core.rules.seasons import Freeze as Freeze
-from sla_core.rules.seasons import Peak as Peak
-from sla_core.rules.source import Source as Source
-from sla_core.triage import Answers, Triage
+from sla_core.rules import ComingPeak as ComingPeak
+from sla_core.rules import Deprecations
+from sla_core.rules import Freeze as Freeze
+from sla_core.rules import Peak as Peak
+from sla_core.rules import Source as Source
+from sla_core.triage import Answers, Fact, ShownAt, Triage
 
 
 class Metric(StrEnum):

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, assert_never
 
+from sla_core.calendar import Gap as Gap
 from sla_core.events import (
     VIA_APP,
     Acknowledged,
@@ -49,7 +50,6 @@ from sla_core.events import (
     Warned,
     Who,
 )
-from sla_core.hours.gaps import Gap as Gap
 from sla_core.policy import Metric
 
 

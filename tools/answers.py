@@ -11,7 +11,7 @@ ANSWERS_IN = (
     "bot/desk",
     "bot/runtime/monitor.py",
     "bot/runtime/pager_test.py",
-    "bot/runtime/reachability.py",
+    "bot/runtime/doctor.py",
     "adapters/slack/outbound/responder.py",
     "adapters/slack/rendering",
     "adapters/slack/workspaces/registry.py",

@@ -22,7 +22,7 @@ from adapters.sql.store import connect
 from adapters.teams.rendering.card_parts import actions as teams_actions
 from adapters.teams.rendering.text import CardTextRenderer as TeamsPen
 from bot.config.directory import Directory
-from bot.config.settings import Person, load_desk
+from bot.config.settings import load_desk
 from bot.desk import home, queue_filters, routes
 from bot.desk.agents import send_to_customer
 from bot.desk.desk import Desk
@@ -31,16 +31,16 @@ from bot.desk.intake.conversation_steps import PICK, ConversationalForm
 from bot.desk.intake.form import FORM as INTAKE
 from bot.desk.tam import away, cockpit
 from bot.desk.ticket.short_forms import TEXT
-from bot.model.address import Actor, Location, MessageRef, Place, UserRef
+from bot.model.address import Actor, Location, MessageRef, Person, Place, UserRef
 from bot.model.forms import ChoiceField, Form
 from bot.model.inbound import Answer, Ask, Command, Done, EntryPoint, Posted, Press, Show, Submission
 from bot.model.views import Audience, Button, QueueBoard
 from bot.notify import cards
+from bot.notify.agent_notes import waiting
+from bot.notify.closing import rating_buttons
 from bot.notify.pages import page_buttons
 from bot.notify.silence import draft_buttons
 from bot.notify.tam.direct_messages import alert_buttons
-from bot.notify.waiting.closing_texts import rating_buttons
-from bot.notify.waiting.unticketed_texts import waiting
 from bot.ports import DeskStore
 from sla_core.catalog.load import load, vendors
 from sla_core.engine import promises

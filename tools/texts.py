@@ -16,14 +16,13 @@ from tempfile import TemporaryDirectory
 
 from bot.config.directory import Directory
 from bot.config.settings import load_desk
-from bot.desk.ticket import calls, direct_messages, milestones, severity, short_forms, snooze, update
+from bot.desk.ticket import calls, direct_messages, milestones, severity, short_forms, update
 from bot.model.address import Location, Place, UserRef
 from bot.model.forms import ChoiceField, Form, TextField
 from bot.model.views import Audience, Link, Mention, Notice, Quote, RichText, Strong, When
-from bot.notify import cards
+from bot.notify import agent_notes, cards
 from bot.notify.message_factory import asked_key
 from bot.notify.recipients import messages_of
-from bot.notify.waiting import unticketed_texts
 from sla_core.alerts import AGAIN, BACKUP, LEADERSHIP, QUIET, Outcome, alert_at
 from sla_core.catalog.load import load
 from sla_core.engine import promises
@@ -359,15 +358,13 @@ def _lines() -> Iterator[str]:
     yield from (
         f"- triage: {plain(shown.text)}{''.join(f' [{button.label}]' for button in shown.buttons)}"
         for shown in (
-            unticketed_texts.waiting(*said, ""),
-            unticketed_texts.answered(*said, "Bob"),
-            unticketed_texts.is_ticket(*said, "ACME-1"),
-            unticketed_texts.dismissed(*said, "Bob"),
+            agent_notes.waiting(*said, ""),
+            agent_notes.answered(*said, "Bob"),
+            agent_notes.is_ticket(*said, "ACME-1"),
+            agent_notes.dismissed(*said, "Bob"),
         )
     )
-    yield from (
-        f"- private answer: {says}" for says in (unticketed_texts.ONLY_AGENTS, unticketed_texts.ENDED)
-    )
+    yield from (f"- private answer: {says}" for says in (agent_notes.ONLY_AGENTS, agent_notes.ENDED))
 
 
 def _standings(policy: Policy, plan: str, directory: Directory) -> Iterator[str]:
@@ -413,7 +410,7 @@ def _forms(policy: Policy, plan: str) -> Iterator[str]:
         severity.form(policy, context, "S2", ticket.opened.plan),
         short_forms.close_form(ticket, promises(ticket, policy), context, NOON),
         direct_messages.delegate_form("alert_delegate", (), context),
-        snooze.snooze_form("page_snooze", update.business_zone(policy), context),
+        direct_messages.snooze_form("page_snooze", update.business_zone(policy), context),
     ]
     for form in forms:
         yield f"\n**{form.title}** · submit: `{form.submit}`\n"

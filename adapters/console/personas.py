@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from bot.config.settings import Account, DeskSettings, Person
-from bot.model.address import Actor, Place, UserRef
+from bot.config.settings import Account, DeskSettings
+from bot.model.address import Actor, Person, Place, UserRef
 
 TEAM = "console"
 """The vendor's workspace. Customers belong to other workspaces, so that they are never agents."""

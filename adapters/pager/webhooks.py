@@ -1,4 +1,4 @@
-"""Events to other programs, signed by Standard Webhooks, until one does not answer for too long."""
+"""Events to other programs, signed by Standard Webhooks; and the services that messages only go out to."""
 
 from __future__ import annotations
 
@@ -11,10 +11,15 @@ import aiohttp
 import structlog
 from yarl import URL
 
-from adapters.pager.adapter import TIMEOUT
-from adapters.pager.pagers import Sign
+from adapters.pager.adapter import TIMEOUT, OneWay
+from adapters.pager.pagers import Pagers, PagerTarget, Sign
+from adapters.pager.phones import PageAddress, Phones
 from bot.api.webhooks import FAILED_LAST, FAILING, OFF, OFF_AFTER, SILENT, switched_off
-from bot.clock import parse_instant
+from bot.clock import parse_instant, real_now
+from bot.config.environment import value_of
+from bot.config.pagers import WEBHOOK
+from bot.config.settings import DeskSettings
+from bot.config.web import PLATFORM
 from bot.model.address import MessageRef, Place, UserRef
 from bot.model.views import Notice
 from bot.ports import KeyValueStore, Message, PermanentFailure, TemporaryFailure, trace_id
@@ -125,3 +130,32 @@ class WebhookSender:
 def event_id(key: str) -> str:
     """The id of an event in a webhook, the same each time it is sent: consumers know by it what they had."""
     return f"evt_{trace_id('/'.join(key.split('/')[:4]))}"
+
+
+def one_way(settings: DeskSettings, store: WebhookStore, signer: Callable[[str], Sign]) -> Iterator[OneWay]:
+    """Phones, pagers and webhooks, those that the desk's file names. Reads their secrets.
+
+    `signer` makes of a secret what signs by Standard Webhooks.
+    """
+    people = [(person, index) for person in settings.people.values() for index in range(len(person.page))]
+    if people:
+        addresses = {
+            f"{person.id}/{index}": PageAddress(value_of(person.page[index]), person.zone or UTC_ZONE)
+            for person, index in people
+        }
+        yield OneWay("apprise", Phones(addresses))
+    if settings.pagers:
+        targets = {}
+        for pager in settings.pagers.values():
+            secret = value_of(pager.secret)
+            sign = signer(secret) if pager.kind == WEBHOOK else None
+            url, key = value_of(pager.url), value_of(pager.key)
+            targets[pager.name] = PagerTarget(pager.role, url, key, sign, listens=bool(secret))
+        yield OneWay("pager", Pagers(targets))
+    if settings.webhooks:
+        webhooks = {
+            each.name: WebhookTarget(value_of(each.url), signer(value_of(each.secret)))
+            for each in settings.webhooks
+        }
+        triages = [chat.triage for chat in settings.chats.values() if chat.triage]
+        yield OneWay(PLATFORM, WebhookSender(webhooks, store, triages, real_now))

@@ -9,8 +9,7 @@ from datetime import datetime, tzinfo
 import structlog
 
 from adapters.slack.doctor import examine
-from adapters.slack.inbound.app import BoltEndpoint, Handler, Listeners, bolt_app
-from adapters.slack.inbound.signatures import Signatures
+from adapters.slack.inbound.app import BoltEndpoint, Handler, Listeners, Signatures, bolt_app
 from adapters.slack.inbound.socket_mode import SocketModeClient
 from adapters.slack.outbound import web_api
 from adapters.slack.outbound.responder import Responder

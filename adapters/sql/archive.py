@@ -1,16 +1,19 @@
-"""Reads tickets with their events, a few at a time: the methods of bot.ports.Archive."""
+"""Reads whole histories: tickets for reports (bot.ports.Archive), and the hashes of events for `audit`."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func
-from sqlmodel import col, select
+from sqlmodel import col, select, update
 
-from adapters.sql.tables import StoredEvent, TicketRow, events_of, micros
+from adapters.sql.tables import AccountNumberRow, EventRow, StoredEvent, TicketRow, events_of, micros
 from adapters.sql.tickets import HISTORIES, unreadable_reason
+from adapters.sql.writes import HashedRow, chained, stored_events
 from bot.ports import Selection, StoredTicket
+from bot.reports.event_chain import CheckedTicket
 
 _WITHIN = (col(TicketRow.opened_at) >= bindparam("since"), col(TicketRow.opened_at) < bindparam("until"))
 
@@ -57,3 +60,78 @@ def _ticket(key: str, version: int, rows: list[StoredEvent]) -> StoredTicket:
 def _given(chosen: Selection) -> dict[str, Any]:
     given = {"since": micros(chosen.opened.start), "until": micros(chosen.opened.end)}
     return given | ({"account": chosen.account} if chosen.account is not None else {})
+
+
+_PAGE = (
+    select(TicketRow.key, TicketRow.version)
+    .where(col(TicketRow.key) > bindparam("ticket"))
+    .order_by(col(TicketRow.key))
+    .limit(bindparam("most"))
+)
+_SET = update(EventRow).where(
+    col(EventRow.ticket) == bindparam("of"),
+    col(EventRow.seq) == bindparam("number"),
+    col(EventRow.hash).is_(None),
+)
+_NUMBERS = select(TicketRow.account, TicketRow.number).order_by(col(TicketRow.account), col(TicketRow.number))
+_LAST_NUMBERS = select(AccountNumberRow.account, AccountNumberRow.last).order_by(
+    col(AccountNumberRow.account)
+)
+
+DOES_NOT_FIT = "does not fit its hash: it was changed, moved or added, or one before it was"
+
+
+def check(db: Connection, after: str, limit: int) -> list[CheckedTicket]:
+    """EventChain.check_chains."""
+    versions: Mapping[str, int] = dict(db.execute(_PAGE, {"ticket": after, "most": limit}).all())
+    if not versions:
+        return []
+    return [_checked(ticket, versions[ticket], rows) for ticket, rows in stored_events(db, versions)]
+
+
+def _checked(ticket: str, version: int, rows: Sequence[HashedRow]) -> CheckedTicket:
+    faults: list[tuple[int, str]] = []
+    last, unhashed = 0, 0
+    for seq, stored, expected, _ in chained(ticket, rows):
+        lost = range(last + 1, seq)
+        faults += [(number, "is missing") for number in lost]
+        if stored is None:
+            unhashed += 1
+        elif stored != expected and not lost:
+            faults.append(
+                (seq, "does not fit its hash: it was changed, moved or added, or one before it was")
+            )
+        last = seq
+    # More events than the row counts were added since the row was read, if the desk added them.
+    faults += [(number, "is missing") for number in range(last + 1, version + 1)]
+    return CheckedTicket(ticket, tuple(faults), unhashed)
+
+
+def missing_tickets(db: Connection) -> list[str]:
+    """EventChain.missing_tickets."""
+    expected = dict(db.execute(_LAST_NUMBERS).all())
+    missing: list[str] = []
+    seen = dict.fromkeys(expected, 0)
+    for account, number in db.execute(_NUMBERS):
+        missing += [_key(account, lost) for lost in range(seen.get(account, 0) + 1, number)]
+        seen[account] = number
+    for account, last in expected.items():
+        missing += [_key(account, lost) for lost in range(seen[account] + 1, last + 1)]
+    return missing
+
+
+def _key(account: str, number: int) -> str:
+    return f"{account.upper()}-{number}"
+
+
+def add_hashes(db: Connection, tickets: Collection[str]) -> int:
+    """EventChain.add_hashes."""
+    new = [
+        {"of": ticket, "number": seq, "hash": expected}
+        for ticket, rows in stored_events(db, tickets)
+        for seq, stored, expected, _ in chained(ticket, rows)
+        if stored is None
+    ]
+    if new:
+        db.execute(_SET, new)
+    return len(new)

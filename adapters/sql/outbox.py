@@ -20,7 +20,6 @@ import structlog
 from sqlalchemy import Connection, Executable, Row, RowMapping, bindparam, literal_column, or_
 from sqlmodel import col, delete, select, update
 
-from adapters.sql.edits import TARGET_REFUSED, drop_edits
 from adapters.sql.engines.engine import Insert, array, each_of, insert_into
 from adapters.sql.lanes import CLAIM, LANES, NEXT_READY, TICKET_OF, charge_all, in_force
 from adapters.sql.tables import (
@@ -35,6 +34,7 @@ from adapters.sql.tables import (
     micros,
     recipient_of,
 )
+from adapters.sql.writes import TARGET_REFUSED, drop_edits
 from bot.model.address import MessageRef, Place
 from bot.ports import COUNTDOWN_LANES, Charge, LeaseLost, Message, Outgoing, Priority
 

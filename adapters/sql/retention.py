@@ -1,15 +1,25 @@
-"""Deletes old rows in small batches, and counts what monitoring reports. Replicas skip each other's rows."""
+"""Deletes old rows in batches, counts what monitoring reports, and checks that the database is whole."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, func, literal_column, tuple_
+from sqlalchemy import Connection, bindparam, func, literal_column, text, tuple_
 from sqlmodel import col, delete, select, update
 
+from adapters.sql.engines.engine import upsert
 from adapters.sql.lanes import WAITING
-from adapters.sql.tables import InboxRow, KeyValueRow, OutboxRow, TicketRow, TimerRow, instant, micros
-from bot.config.webhooks import PLATFORM as WEBHOOK
+from adapters.sql.tables import (
+    EventRow,
+    InboxRow,
+    KeyValueRow,
+    OutboxRow,
+    TicketRow,
+    TimerRow,
+    instant,
+    micros,
+)
+from bot.config.web import PLATFORM as WEBHOOK
 from bot.ports import Priority
 from bot.runtime.monitor import StoreStats
 
@@ -89,3 +99,25 @@ def store_stats(db: Connection, due_before: datetime) -> StoreStats:
         {Priority(priority): instant(oldest) for priority, _, oldest in waiting if oldest},
         late_timers,
     )
+
+
+TOPIC, KEY = "write_proof", "last"
+_WRITTEN = ", ".join(str(table.__tablename__) for table in (InboxRow, TicketRow, EventRow, OutboxRow))
+_LOCK = text(f"LOCK TABLE {_WRITTEN} IN ROW EXCLUSIVE MODE")
+"""The lock that every act takes. It waits only for those who keep others from writing."""
+
+
+def integrity_faults(db: Connection) -> list[str]:
+    """PostgreSQL checks its pages as it reads them, and has no such command."""
+    if db.dialect.name != "sqlite":
+        return []
+    found = db.exec_driver_sql("PRAGMA integrity_check(5)").scalars().all()
+    return [] if found == ["ok"] else [*map(str, found)]
+
+
+def prove_write(db: Connection, now: datetime) -> None:
+    """Writes a value. Raises what an act would raise if the tables that it writes are locked."""
+    if db.dialect.name == "postgresql":
+        db.execute(_LOCK)
+    given = {"topic": TOPIC, "key": KEY, "value": now.isoformat(), "expires_at": None, "at": 0}
+    db.execute(upsert(db.dialect.name, KeyValueRow, "value", "expires_at"), given)

@@ -16,11 +16,11 @@ import structlog
 from sqlalchemy import BigInteger, Connection, bindparam, func, or_
 from sqlmodel import col, delete, select
 
-from adapters.sql import api, archive, chain, health, lanes, outbox, retention, tickets
-from adapters.sql.edits import store_messages
+from adapters.sql import api, archive, lanes, outbox, retention, tickets
 from adapters.sql.engines.engine import (
     DatabaseFault,
     Engine,
+    WatchedEngine,
     insert_into,
     insert_new,
     is_postgres,
@@ -29,7 +29,6 @@ from adapters.sql.engines.engine import (
     upsert,
 )
 from adapters.sql.engines.sqlite import SqliteEngine
-from adapters.sql.engines.watched import WatchedEngine
 from adapters.sql.migrate import as_database_fault, ensure_ready
 from adapters.sql.tables import (
     KeyValueRow,
@@ -40,6 +39,7 @@ from adapters.sql.tables import (
     instant_or_none,
     micros,
 )
+from adapters.sql.writes import store_messages
 from bot.api.reading import StoredEvent, TicketQuery
 from bot.clock import SimulatedClock, WallClock, real_now
 from bot.desk.index import IndexRow
@@ -196,12 +196,12 @@ class SqlStore:
 
     async def integrity_faults(self) -> list[str]:
         """What the database's own check finds wrong in its file; a large one takes a while."""
-        return await self.engine.read(health.integrity_faults)
+        return await self.engine.read(retention.integrity_faults)
 
     async def write_fault(self) -> str | None:
-        """See bot.runtime.write_proof.ProvableStore."""
+        """See bot.runtime.monitor.ProvableStore."""
         try:
-            await self.engine.write(partial(health.prove_write, now=self.real_clock.now()))
+            await self.engine.write(partial(retention.prove_write, now=self.real_clock.now()))
         except Exception as fault:
             log.warning("a write failed", why=" ".join(str(fault).split()), kind=type(fault).__name__)
             return self.engine.damage or self.engine.public_words(fault)
@@ -356,13 +356,13 @@ class SqlStore:
         return await self.engine.read(lambda db: archive.after(db, ticket, chosen, limit))
 
     async def check_chains(self, after: str, limit: int) -> list[CheckedTicket]:
-        return await self.engine.read(lambda db: chain.check(db, after, limit))
+        return await self.engine.read(lambda db: archive.check(db, after, limit))
 
     async def missing_tickets(self) -> list[str]:
-        return await self.engine.read(chain.missing_tickets)
+        return await self.engine.read(archive.missing_tickets)
 
     async def add_hashes(self, tickets: Collection[str]) -> int:
-        return await self.engine.write(lambda db: chain.add_hashes(db, tickets), long=True)
+        return await self.engine.write(lambda db: archive.add_hashes(db, tickets), long=True)
 
     async def put(self, topic: str, key: str, value: str, expires_at: datetime | None = None) -> None:
         await self.engine.write(lambda db: _put(db, topic, key, value, expires_at))

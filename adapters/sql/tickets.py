@@ -6,7 +6,7 @@ Statements are built once, at import, because building one takes longer than run
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
@@ -16,8 +16,6 @@ import structlog
 from sqlalchemy import Connection, bindparam, func, literal_column, or_
 from sqlmodel import col, insert, select, update
 
-from adapters.sql.chain import with_hashes
-from adapters.sql.edits import store_messages, store_timers
 from adapters.sql.engines.engine import insert_into, insert_new
 from adapters.sql.tables import (
     EVENTS,
@@ -35,6 +33,7 @@ from adapters.sql.tables import (
     summary_of,
     summary_text,
 )
+from adapters.sql.writes import event_rows, store_messages, store_timers, with_hashes
 from bot.clock import real_now
 from bot.desk.index import IndexRow
 from bot.model.queue import QueueEntry, QueuePage, QueueSummary
@@ -356,7 +355,7 @@ def _store_changes(db: Connection, kept: Sequence[_StoredChange], at: datetime) 
     ]
     if acts:
         db.execute(_INSERT_ENVELOPES, acts)
-    if events := [row for each in kept for row in _events(each.change)]:
+    if events := [row for each in kept for row in event_rows(each.change)]:
         db.execute(_INSERT_EVENTS, with_hashes(db, events))
     store_timers(db, [timer for each in kept for timer in each.change.timers])
     store_messages(
@@ -364,17 +363,6 @@ def _store_changes(db: Connection, kept: Sequence[_StoredChange], at: datetime) 
         [(m, trace_id_of_change(each.envelope, each.change)) for each in kept for m in each.change.messages],
         at,
     )
-
-
-def _events(change: Change) -> Iterable[dict[str, Any]]:
-    for seq, event in enumerate(change.events, change.version + 1):
-        yield {
-            "ticket": change.ticket,
-            "seq": seq,
-            "at": micros(event.at),
-            "kind": EVENTS.kind(event),
-            "body": EVENTS.text(event),
-        }
 
 
 _COUNT = select(func.count()).select_from(TicketRow)

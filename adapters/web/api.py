@@ -27,7 +27,7 @@ from bot.api.operations import OPERATIONS, PREFIX, Operation, Request
 from bot.api.reading import EventIndex, TicketIndex
 from bot.clock import real_now
 from bot.desk.desk import Desk
-from bot.fault_log import log_fault
+from bot.logs import log_fault
 from bot.model.api_token import Scope, Token, TokenStore, digest_of
 from bot.ports import KeyValueStore, StoreUnavailable
 from bot.text import storable

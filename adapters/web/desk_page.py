@@ -18,7 +18,7 @@ from bot.desk.desk import Desk
 from bot.desk.web import sign_in
 from bot.desk.web.page import PageSource
 from bot.desk.web.sign_in import Refused
-from bot.fault_log import log_fault
+from bot.logs import log_fault
 from bot.model.views import RichText, Strong
 from bot.text import due_text, named_time, plain_part, promise_symbol, standing_text, weekday_time
 

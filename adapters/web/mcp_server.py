@@ -21,13 +21,13 @@ from mcp_types import CallToolResult, ListToolsResult, TextContent, Tool, ToolAn
 from pydantic import BaseModel, Field, ValidationError
 
 from adapters.web.api import LARGEST, ApiStore
-from bot.api import drafting, reading
+from bot.api import acting, reading
 from bot.api.acting import Call
 from bot.api.documents import Clocks, Document, TicketDocument, TicketPage
 from bot.api.faults import ApiFault
 from bot.api.reading import ListParameters, Parameters
 from bot.desk.desk import Desk
-from bot.fault_log import log_fault
+from bot.logs import log_fault
 from bot.model.api_token import Token
 from bot.text import storable
 from sla_core.catalog.files import faults_of
@@ -121,9 +121,9 @@ class McpServer:
             _Tool(
                 "draft_reply",
                 "Drafts a reply for agents to look at. It is not sent to the customer.",
-                drafting.DraftBody,
-                drafting.Drafted,
-                lambda token, given: drafting.draft_reply(desk, Call(token, ""), given),
+                acting.DraftBody,
+                acting.Drafted,
+                lambda token, given: acting.draft_reply(desk, Call(token, ""), given),
                 only_reads=False,
             ),
         ]

@@ -16,8 +16,8 @@ from bot.api.reading import AccountIds, Parameters, reached_accounts
 from bot.desk.desk import Desk
 from bot.model.api_token import Token
 from bot.ports import Selection, StoredTicket
-from bot.reports.archive import Reading
 from bot.reports.formats.rows import REPORT_HEAD, report_rows
+from bot.reports.period_report import Reading
 from sla_core.calendar import Span
 from sla_core.report.tally import Tally
 

@@ -11,7 +11,7 @@ from bot.api.documents import GivenInstant, Replay, WebhookDocument, Webhooks, W
 from bot.api.faults import ApiFault, invalid
 from bot.api.reading import EventIndex, StoredEvent
 from bot.clock import parse_instant, real_now
-from bot.config.webhooks import Webhook, type_of
+from bot.config.web import Webhook, type_of
 from bot.desk.desk import Desk
 from bot.model.address import Place
 from bot.model.api_token import Token

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.config.settings import Account, DeskSettings, Person
-from bot.model.address import Actor, MessageRef, Place, UserRef
+from bot.config.settings import Account, DeskSettings
+from bot.model.address import Actor, MessageRef, Person, Place, UserRef
 from bot.ports import ChatPlatform, PermanentFailure, Priority, TemporaryFailure
 from sla_core.alerts import Contact
 from sla_core.calendar import instant_of

@@ -18,8 +18,7 @@ from bot.clock import SimulatedClock
 from bot.config.alerts import secret_fault
 from bot.config.pagers import WEBHOOK, value_fault
 from bot.config.settings import DeskSettings, load_desk
-from bot.config.web import host_of, is_loopback
-from bot.config.webhooks import webhook_variables
+from bot.config.web import host_of, is_loopback, webhook_variables
 from sla_core.catalog.load import Fault, Faults
 from sla_core.catalog.schema import zone
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -45,9 +44,8 @@ from bot.config.pagers import (
 )
 from bot.config.rotas import DayPart, Zone, read_rotas
 from bot.config.saved_replies import SavedReply, read_saved_replies
-from bot.config.web import WebPart
-from bot.config.webhooks import Webhook, WebhookPart, webhook_faults, webhooks_of
-from bot.model.address import Place, UserRef
+from bot.config.web import Webhook, WebhookPart, WebPart, webhook_faults, webhooks_of
+from bot.model.address import Person, Place
 from sla_core.catalog.crosscheck import unknown
 from sla_core.catalog.files import Fault, Faults, faults_of
 from sla_core.catalog.load import load, vendors
@@ -60,28 +58,6 @@ PLATFORMS = ("slack", "teams")
 NOBODY = ListRota(())
 REPEAT, TRIES = timedelta(minutes=5), 2
 """Of pages, unless the file or the policy says otherwise."""
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """A person whom rotas and accounts may name, with their id on each platform."""
-
-    id: str
-    name: str
-    slack: str | None = None
-    teams: str | None = None
-    email: str | None = None
-    page: tuple[str, ...] = ()
-    """Further ways to page them: Apprise addresses, or `$NAME` for an environment variable with one."""
-    zone: ZoneInfo | None = None
-    """Where they are; None: not given, and UTC is used."""
-    quiet: tuple[timedelta, timedelta] | None = None
-    """From when until when, in `zone`, only the worst class may reach them: times since midnight."""
-
-    def on(self, platform: str) -> UserRef | None:
-        """Their address on a platform; its `home` is empty for the vendor's own team or tenant."""
-        id_ = self.slack if platform == "slack" else self.teams if platform == "teams" else None
-        return UserRef.listed(platform, id_) if id_ else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from bot.desk.tam import cockpit
 from bot.model.address import Actor, Place
 from bot.model.inbound import Answer, HomeOpened, Show
 from bot.model.views import QueueBoard
-from sla_core.rules.facts import ShownAt
+from sla_core.triage import ShownAt
 
 
 async def listing(desk: Desk, actor: Actor, place: Place, chosen: Filter | None = None) -> Answer:

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from bot.clock import parse_instant
 from bot.config.directory import DeskDuty, quiet_until
-from bot.config.settings import Account, Person
+from bot.config.settings import Account
 from bot.desk.desk import Desk
+from bot.model.address import Person
 from bot.model.views import Link, Notice, Part, RichText, Strong, When
 from bot.ports import Message, Priority, Timer, TimerResult
 from sla_core.promise import Tone

@@ -9,8 +9,8 @@ from functools import partial
 
 from bot.config.settings import Account
 from bot.desk.desk import Desk
+from bot.notify.agent_notes import messages
 from bot.notify.message_factory import MessageFactory
-from bot.notify.rarity import messages
 from bot.ports import Appended, Conflict, Duplicate
 from sla_core.events import Opened, SeverityChanged
 from sla_core.policy import Policy
@@ -50,12 +50,7 @@ async def open_counted(
     severity: str,
     draft: Callable[[tuple[str, ...]], Opened],
 ) -> Appended | Duplicate:
-    """Opens a ticket; `draft` gets the account's `earlier_tickets`, those that are opened meanwhile included.
-
-    Where a severity is not counted, they are empty, and nothing is read.
-    """
-    if policy.severities[severity].rarity is None:
-        return await desk.open(envelope, account, lambda: draft(()))
+    """Opens a ticket; `draft` gets the account's `earlier_tickets`, with those opened meanwhile."""
     outcome = await _opened(desk, envelope, account, policy, severity, draft)
     if isinstance(outcome, Appended):
         await count_again(desk, account, policy, severity, outcome.ticket)

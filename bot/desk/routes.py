@@ -11,29 +11,16 @@ from structlog.contextvars import bound_contextvars
 
 from bot import spans, telemetry
 from bot.config.directory import PolicyVersionMissing
-from bot.desk import channels, home, queue, queue_filters
+from bot.desk import channels, home, queue, queue_filters, writing
 from bot.desk.agents import assign, replies, send_to_customer
-from bot.desk.colleagues import writing
 from bot.desk.desk import Desk, refusal
 from bot.desk.intake import alarms, conversation, conversation_steps, entry_points, open
 from bot.desk.intake.form import FORM
 from bot.desk.tam import away, cockpit
-from bot.desk.ticket import (
-    acts,
-    calls,
-    direct_messages,
-    drafts,
-    emergencies,
-    milestones,
-    pages,
-    rating,
-    reply,
-    severity,
-    update,
-)
+from bot.desk.ticket import acts, calls, direct_messages, milestones, pages, reply, severity, update
 from bot.desk.ticket.short_forms import open_text_form, sent_before, sent_elsewhere, sent_too_late
 from bot.model.address import Actor, Place
-from bot.model.forms import OPENED_AT, is_expired
+from bot.model.forms import OPENED_AT, form_key, is_expired
 from bot.model.inbound import (
     AlarmChanged,
     Answer,
@@ -52,10 +39,9 @@ from bot.model.inbound import (
     Press,
     Show,
     Submission,
-    as_one,
 )
 from bot.model.views import Audience
-from bot.notify.waiting import closing_texts, unticketed_texts
+from bot.notify import agent_notes, closing
 from bot.ports import Conflict, NoSuchTicket, trace_id
 from sla_core.ticket import Ticket
 
@@ -108,8 +94,8 @@ def _opens(form: str) -> Callable[[Desk, Press, Ticket], Awaitable[Answer]]:
 
 BUTTONS: dict[str, ButtonRoute | PublicButtonRoute] = {
     "get_help": PublicButtonRoute(entry_points.get_help),
-    unticketed_texts.OPEN: PublicButtonRoute(entry_points.open_unticketed, AGENT),
-    unticketed_texts.DISMISS: PublicButtonRoute(entry_points.dismiss_unticketed, AGENT),
+    agent_notes.OPEN: PublicButtonRoute(entry_points.open_unticketed, AGENT),
+    agent_notes.DISMISS: PublicButtonRoute(entry_points.dismiss_unticketed, AGENT),
     conversation_steps.ACTION: PublicButtonRoute(conversation.on_button),
     "why": ButtonRoute(PARTICIPANT, acts.explain),
     "add_details": ButtonRoute(PARTICIPANT, _opens("add_details")),
@@ -117,7 +103,7 @@ BUTTONS: dict[str, ButtonRoute | PublicButtonRoute] = {
     "call_request": ButtonRoute(PARTICIPANT, calls.ask),
     "close": ButtonRoute(PARTICIPANT, acts.close),
     "reopen": ButtonRoute(PARTICIPANT, acts.reopen),
-    closing_texts.RATE: ButtonRoute(CUSTOMER, rating.rate),
+    closing.RATE: ButtonRoute(CUSTOMER, acts.rate),
     "acknowledge": ButtonRoute(AGENT, acts.acknowledge),
     "take": ButtonRoute(AGENT, acts.take),
     assign.FORM: ButtonRoute(AGENT, assign.ask),
@@ -125,15 +111,15 @@ BUTTONS: dict[str, ButtonRoute | PublicButtonRoute] = {
     "update": ButtonRoute(AGENT, update.ask),
     "milestone": ButtonRoute(AGENT, milestones.milestone),
     milestones.FORM: ButtonRoute(AGENT, milestones.milestone),
-    "mitigation": ButtonRoute(AGENT, emergencies.mitigate),
+    "mitigation": ButtonRoute(AGENT, milestones.mitigate),
     "services_disabled": ButtonRoute(AGENT, _opens("services_disabled")),
     "services_enabled": ButtonRoute(AGENT, _opens("services_enabled")),
     "severity": ButtonRoute(AGENT, severity.ask),
     "hold": ButtonRoute(AGENT, _opens("hold")),
     "resume": ButtonRoute(AGENT, acts.resume),
     "resolve": ButtonRoute(AGENT, _opens("resolve")),
-    "draft_send": ButtonRoute(AGENT, drafts.send),
-    "draft_edit": ButtonRoute(AGENT, drafts.edit),
+    "draft_send": ButtonRoute(AGENT, reply.send),
+    "draft_edit": ButtonRoute(AGENT, reply.edit),
     "alert_acknowledge": ButtonRoute(RECIPIENT, direct_messages.acknowledge),
     "alert_call": ButtonRoute(RECIPIENT, direct_messages.call),
     "alert_delegate": ButtonRoute(RECIPIENT, direct_messages.delegate),
@@ -158,8 +144,8 @@ FORMS: dict[str, FormRoute | PublicFormRoute] = {
     "update": FormRoute(AGENT, update.submit),
     "severity": FormRoute(AGENT, severity.submit),
     milestones.FORM: FormRoute(AGENT, milestones.submit),
-    "services_disabled": FormRoute(AGENT, emergencies.disable_services),
-    "services_enabled": FormRoute(AGENT, emergencies.enable_services),
+    "services_disabled": FormRoute(AGENT, milestones.disable_services),
+    "services_enabled": FormRoute(AGENT, milestones.enable_services),
     "hold": FormRoute(AGENT, acts.hold),
     "resolve": FormRoute(AGENT, acts.resolve),
     "close": FormRoute(PARTICIPANT, acts.confirm_close),
@@ -179,7 +165,8 @@ def dispatch(desk: Desk) -> Callable[[Inbound], Awaitable[Answer]]:
 async def answer(desk: Desk, inbound: Inbound) -> Answer:
     """The desk's answer to an act. Log lines and messages that the act causes carry its trace id."""
     if isinstance(inbound, Submission):
-        inbound = as_one(inbound)
+        # A form counts once, whoever sends it.
+        inbound = replace(inbound, key=form_key(inbound.context) or inbound.key)
     with bound_contextvars(trace=trace_id(inbound.key)):
         what = getattr(inbound, "action", getattr(inbound, "form", ""))
         telemetry.acts.labels(type(inbound).__name__).inc()

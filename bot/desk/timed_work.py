@@ -12,10 +12,10 @@ from functools import partial
 import structlog
 
 from bot.clock import later
-from bot.desk import help_position, notes, ticket_board, unticketed
+from bot.desk import channels, notes, ticket_board, unticketed
 from bot.desk.desk import BOARD, LOCK_LIFE, Desk
 from bot.desk.tam import forecast, monthly
-from bot.fault_log import log_fault
+from bot.logs import log_fault
 from bot.model.address import Place
 from bot.ports import Timer, TimerResult
 
@@ -31,7 +31,7 @@ async def _refresh_board(desk: Desk, channel: str) -> None:
 
 WORK: Mapping[str, Callable[[Desk, str], Awaitable[None]]] = {
     BOARD: _refresh_board,
-    help_position.KIND: help_position.move,
+    channels.KIND: channels.move,
     unticketed.UNTICKETED: unticketed.show,
     forecast.KIND: forecast.send_due,
     monthly.KIND: monthly.send_due,

@@ -18,7 +18,7 @@ from bot.desk.ticket.reply import ticket_below
 from bot.model.address import Actor, Location, MessageRef, Place
 from bot.model.inbound import MessageChanged, Posted, Press
 from bot.model.views import Notice, View
-from bot.notify.waiting import unticketed_texts as texts
+from bot.notify import agent_notes as texts
 from bot.ports import KeyValueStore, Message, Priority, Timer, trace_id
 from sla_core.calendar import BusinessCalendar, always
 from sla_core.events import Who

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 from bot.model.api_token import Token
 
@@ -88,3 +90,25 @@ class Actor:
     name: str
     token: Token | None = None
     """The token of the API that acts; None: a person does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person whom rotas and accounts may name, with their id on each platform."""
+
+    id: str
+    name: str
+    slack: str | None = None
+    teams: str | None = None
+    email: str | None = None
+    page: tuple[str, ...] = ()
+    """Further ways to page them: Apprise addresses, or `$NAME` for an environment variable with one."""
+    zone: ZoneInfo | None = None
+    """Where they are; None: not given, and UTC is used."""
+    quiet: tuple[timedelta, timedelta] | None = None
+    """From when until when, in `zone`, only the worst class may reach them: times since midnight."""
+
+    def on(self, platform: str) -> UserRef | None:
+        """Their address on a platform; its `home` is empty for the vendor's own team or tenant."""
+        id_ = self.slack if platform == "slack" else self.teams if platform == "teams" else None
+        return UserRef.listed(platform, id_) if id_ else None

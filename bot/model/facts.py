@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from sla_core.policy import Policy
-from sla_core.rules.facts import Fact, ShownAt
 from sla_core.ticket import State, Ticket
+from sla_core.triage import Fact, ShownAt
 
 
 def facts_of(ticket: Ticket, policy: Policy, shown_at: ShownAt, now: datetime) -> Iterator[Fact]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from bot.model.address import Actor, MessageRef, Place
-from bot.model.forms import Form, form_key
+from bot.model.forms import Form
 from bot.model.views import Notice, View
 from sla_core.triage import Answers
 
@@ -71,12 +71,6 @@ class Submission:
     files: tuple[File, ...] = ()
     place: Place | None = None
     """Where it was sent from. None if the platform lets only the person who opened a form send it."""
-
-
-def as_one(sent: Submission) -> Submission:
-    """The submission with the form's key as its envelope, so that a form counts once, whoever sends it."""
-    key = form_key(sent.context)
-    return replace(sent, key=key) if key else sent
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.config.settings import Person
+from bot.model.address import Person
 from bot.model.views import Part, Quote, RichText, When
 from bot.notify.cards import METRIC_NAMES
 from bot.notify.message_factory import MessageFactory

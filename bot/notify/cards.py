@@ -26,8 +26,8 @@ from sla_core.engine import countdowns, promises, targets_of
 from sla_core.events import CustomerWrote, Escalated, Held, SeverityChanged
 from sla_core.policy import Metric, Policy
 from sla_core.promise import Countdown, Phase, Promise, Tone
-from sla_core.rules.facts import ShownAt
 from sla_core.ticket import State, Ticket
+from sla_core.triage import ShownAt
 
 METRIC_NAMES = {
     Metric.FIRST_RESPONSE: "First response",

@@ -5,14 +5,25 @@ The texts of messages come after the ticket's key.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 
 from bot.config.directory import Directory, back_on
 from bot.config.settings import Account
-from bot.model.views import Mention, Part, Quote, RichText
+from bot.model.views import Mention, Part, Quote, RichText, Strong
 from bot.text import in_sentence
-from sla_core.events import Answered, ServicesDisabled, ServicesEnabled
+from sla_core.events import (
+    Alerted,
+    Answered,
+    Event,
+    Handover,
+    Held,
+    Paged,
+    ServicesDisabled,
+    ServicesEnabled,
+    Taken,
+)
+from sla_core.paging import HANDOVER, handover_of
 from sla_core.policy import FirstContact, Policy
 from sla_core.ticket import State, Ticket
 
@@ -143,3 +154,39 @@ def history(event: Answered) -> str:
     if event.deploys_on:
         return f", to be deployed on {day_text(event.deploys_on)}"
     return f", urgent during the code freeze ({event.urgent})" if event.urgent else ""
+
+
+def is_handover(event: Paged) -> bool:
+    return event.chain.startswith(f"{HANDOVER}@")
+
+
+def who_left(ticket: Ticket, event: Paged, asks: bool) -> Sequence[Part]:
+    """Says whose turn has ended, and `asks` the reader to take over; empty if the page has another reason."""
+    handover = handover_of(event, ticket)
+    please = "Please take over. " if asks else ""
+    return (f"{handover.owner.name} is off duty now. {please}",) if handover else ()
+
+
+def who_is_asked(person: Part, again: str) -> Sequence[Part]:
+    """What such a page in triage ends with. `again` follows the second and later ones."""
+    return (*((f"Asked{again}: ",) if again else ()), person, ", please take over.")
+
+
+def assigned(key: str, event: Taken, owner: Sequence[Part]) -> RichText:
+    """To agents: who was made the owner by somebody else."""
+    return (Strong(key), f" {event.by.name} assigned this ticket to ", *owner, ".")
+
+
+def why_over(event: Event, ticket: Ticket) -> str | None:
+    """What a page says at its end after the event; None if handovers have no words of their own for it."""
+    match event:
+        case Handover():
+            return f"{event.owner.name} is on duty again."
+        case Held():
+            return f"{event.by.name} put this ticket on hold, so nobody is paged."
+        case Alerted(act="acknowledge") if ticket.handover is not None:
+            return (
+                f"{event.by.name} acknowledged this page. {ticket.handover.owner.name} still owns the ticket."
+            )
+        case _:
+            return None

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import assert_never
 
 from bot.config.alerts import is_monitoring
-from bot.config.settings import Person
+from bot.model.address import Person
 from bot.model.views import HistoryLine
 from bot.notify import emergency_texts
 from bot.text import named_time

@@ -8,9 +8,9 @@ from datetime import datetime
 from functools import cached_property
 
 from bot.config.directory import DeskDuty, Directory
-from bot.config.settings import Account, Person
-from bot.config.webhooks import PLATFORM as WEBHOOK_PLATFORM
-from bot.model.address import MessageRef, Place, UserRef
+from bot.config.settings import Account
+from bot.config.web import PLATFORM as WEBHOOK_PLATFORM
+from bot.model.address import MessageRef, Person, Place, UserRef
 from bot.model.api_token import API
 from bot.model.views import Audience, Mention, Notice, Part, RichText, SharedFile
 from bot.notify import texts

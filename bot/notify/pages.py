@@ -7,10 +7,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.config.directory import DeskDuty, Directory
-from bot.config.settings import Person
-from bot.model.address import Place, UserRef
+from bot.model.address import Person, Place, UserRef
 from bot.model.views import Button, Mention, Notice, Style
-from bot.notify import handover_texts, silence_texts, texts
+from bot.notify import emergency_texts, silence_texts, texts
 from bot.notify.cards import take_button
 from bot.notify.message_factory import MessageFactory
 from bot.ports import Message, Priority
@@ -75,7 +74,7 @@ def _direct(factory: MessageFactory, event: Paged, person: Person) -> Iterator[M
     if ref is not None:
         content = replace(
             _notice(factory, event),
-            buttons=page_buttons(factory.ticket.key, handover_texts.is_handover(event)),
+            buttons=page_buttons(factory.ticket.key, emergency_texts.is_handover(event)),
         )
         key = factory.key(f"{_page_name(factory, event)}/{person.id}")
         yield Message(key, factory.ticket.key, ref, content, Priority.PAGE)
@@ -292,4 +291,4 @@ def _end(factory: MessageFactory, event: Event) -> Iterator[str]:
         to = factory.directory.settings.people.get(event.to)
         yield f"{event.by.name} asked {to.name if to else event.to} to take over."
     else:
-        yield handover_texts.why_over(event, factory.ticket) or texts.who_has_it(event)
+        yield emergency_texts.why_over(event, factory.ticket) or texts.who_has_it(event)

@@ -11,20 +11,9 @@ from bot.config.alerts import is_monitoring
 from bot.config.directory import Directory
 from bot.model.address import Place
 from bot.model.views import Audience, Part
-from bot.notify import (
-    alarms,
-    calls,
-    emergency_texts,
-    handover_texts,
-    pages,
-    rarity,
-    silence,
-    silence_texts,
-    texts,
-)
+from bot.notify import agent_notes, calls, closing, emergency_texts, pages, silence, silence_texts, texts
 from bot.notify.message_factory import MessageFactory, card_key, reports
 from bot.notify.tam import direct_messages
-from bot.notify.waiting import closing_texts, resolutions
 from bot.ports import Card, Message, Priority
 from sla_core.alerts import adds_reason, is_told_later
 from sla_core.events import (
@@ -176,7 +165,7 @@ class _EventMessages:
                 yield from self._opened(event)
             case Taken(to=Who() as owner):
                 yield self.factory.to_triage(
-                    handover_texts.assigned(key, event, self.factory.owner_named(owner))
+                    emergency_texts.assigned(key, event, self.factory.owner_named(owner))
                 )
             case Acknowledged() | Taken() | Reminded() | LastWarned():
                 return  # of the last two, direct messages
@@ -194,10 +183,10 @@ class _EventMessages:
                     said = texts.details_added(key, event)
                     yield self.factory.to_customer(said)
                 elif is_monitoring(event.by):
-                    said = alarms.report(key, event)
+                    said = agent_notes.report(key, event)
                 else:
                     said = texts.customer_wrote(key, event)
-                is_quiet = event.by_agent or (event.via == VIA_APP and not alarms.fires_again(event))
+                is_quiet = event.by_agent or (event.via == VIA_APP and not agent_notes.fires_again(event))
                 mentions = () if is_quiet else self.factory.responsible()
                 yield self.factory.to_triage((*said, *mentions))
                 if self.ticket.holds and not self.ticket.held and self.factory.before.held:
@@ -211,7 +200,7 @@ class _EventMessages:
                 said = texts.severity_changed(self.ticket, before, event, self.policy)
                 yield from self.factory.to_both(said, effect=self.factory.seq)
                 if event.earlier:
-                    yield from rarity.messages(self.factory, event)
+                    yield from agent_notes.messages(self.factory, event)
             case DueDateSet():
                 yield from self.factory.to_both(texts.due_date_set(key, event), effect=self.factory.seq)
             case Extended():
@@ -251,20 +240,20 @@ class _EventMessages:
                 yield self.factory.to_triage(ours, priority=Priority.STATE)
             case Resolved():
                 said = texts.resolved(key, event)
-                yield resolutions.message(self.factory, event)
+                yield closing.message(self.factory, event)
                 yield self.factory.to_triage(said)
                 yield from self.factory.to_asked(said, "resolved")
             case Closed():
                 said = texts.closed(key, event.by)
                 yield from self.factory.to_both(said)
-                yield from resolutions.redrawn(self.factory)
+                yield from closing.redrawn(self.factory)
             case Reopened():
                 said = texts.reopened(self.ticket, self.policy, event)
                 yield self.factory.to_customer(said, priority=Priority.STATE)
                 is_paged = self.ticket.reopened_unanswered is not None and self._pages(self.ticket.severity)
                 mentions = () if is_paged else self.factory.responsible()
                 yield self.factory.to_triage((*said, *mentions), priority=Priority.STATE)
-                yield from resolutions.redrawn(self.factory)
+                yield from closing.redrawn(self.factory)
             case Warned():
                 said = texts.warned(self.ticket, event, self.policy)
                 yield self.factory.to_triage((*said, *self.factory.responsible()), Tone.WARN, Priority.BREACH)
@@ -292,12 +281,12 @@ class _EventMessages:
                 yield self.factory.to_triage(texts.alerted(key, event, self._name(event.to)))
                 yield from calls.taken(self.factory, event)
             case Nudged():
-                yield self.factory.to_customer((*closing_texts.nudge(self.ticket), *self.factory.opener()))
+                yield self.factory.to_customer((*closing.nudge(self.ticket), *self.factory.opener()))
             case ClosingAnnounced():
-                announced = closing_texts.closing(key, event)
+                announced = closing.closing(key, event)
                 yield self.factory.to_customer((*announced, *self.factory.opener()))
             case Rated():
-                yield from resolutions.redrawn(self.factory)
+                yield from closing.redrawn(self.factory)
             case _:
                 assert_never(event)
 
@@ -334,7 +323,7 @@ class _EventMessages:
             yield self.factory.to_triage((*said, *mentions), what="opened")
         yield from self._first_contact(triage)
         if event.earlier:
-            yield from rarity.messages(self.factory, event)
+            yield from agent_notes.messages(self.factory, event)
 
     def _pages(self, severity: str) -> bool:
         return self.policy.severities[severity].pages and bool(self.policy.steps)

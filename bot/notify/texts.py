@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from bot.model.address import Location
 from bot.model.views import Link, Part, Quote, RichText, Strong, When
-from bot.notify import emergency_texts, handover_texts
+from bot.notify import emergency_texts
 from bot.notify.cards import METRIC_NAMES, duration, owner_text, without_full_stop
 from bot.text import in_sentence
 from sla_core.engine import promises, targets_of
@@ -240,7 +240,7 @@ def page(
 ) -> RichText:
     """A page: the reason of an escalation, what it is, for whom, since when, and by when it is due."""
     escalated = escalation_of(event, ticket)
-    reason: Sequence[Part] = handover_texts.who_left(ticket, event, asks=not after)
+    reason: Sequence[Part] = emergency_texts.who_left(ticket, event, asks=not after)
     if escalated is not None:
         reason = (f"{escalated.by.name} escalated this ticket:", Quote(escalated.reason))
     first = next((p for p in promises(ticket, policy) if not p.settled and p.due_at), None)
@@ -282,8 +282,8 @@ def was_paged(event: Paged, policy: Policy, person: Part, again: str = "") -> Se
     """What a page in triage ends with: who was paged, as whom, and whether `paged_again`."""
     if event.chain == DELEGATED:
         return (f"{event.by.name} asked ", person, " to take over.")
-    if handover_texts.is_handover(event):
-        return handover_texts.who_is_asked(person, again)
+    if emergency_texts.is_handover(event):
+        return emergency_texts.who_is_asked(person, again)
     if 0 < event.step < len(policy.steps):
         return (f"Paged {in_sentence(policy.steps[event.step].name)}{again}: ", person, ".")
     return (f"Paged{again}: ", person, ".")

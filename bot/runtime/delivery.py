@@ -36,7 +36,7 @@ from bot.ports import (
     StoreUnavailable,
     TemporaryFailure,
 )
-from bot.runtime import accepted_pages
+from bot.runtime import message_kinds
 from bot.runtime.message_kinds import kind_of
 
 log = structlog.get_logger(__name__)
@@ -222,7 +222,7 @@ class Delivery:
                 telemetry.delivery_late.labels(message.to.platform, message.priority.name.lower()).observe(
                     late
                 )
-            await accepted_pages.record(self.desk, message)
+            await message_kinds.record(self.desk, message)
             await self.outbox.sent(message.key, ref)
             await kind.on_sent(self.desk, outgoing, view, self.clock.now())
 

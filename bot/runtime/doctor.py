@@ -1,21 +1,28 @@
-"""The checks of `frontline doctor`: what was checked, whether it is in order, and how to fix it."""
+"""The checks of `frontline doctor`, with how to fix what is wrong; and test pages to one person."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
+from uuid import uuid4
 
 from rich.console import Console
 from rich.markup import escape
 
 from bot.config.directory import Directory
+from bot.config.settings import DeskSettings
 from bot.desk.index import Index, check
-from bot.ports import KeyValueStore, Priority
+from bot.model.address import Person, Place, UserRef
+from bot.model.views import Notice
+from bot.notify.pages import APPRISE, PAGER
+from bot.ports import ChatPlatform, KeyValueStore, PermanentFailure, Priority, TemporaryFailure
 from bot.runtime import pager_test
 from bot.runtime.monitor import StatsSource
+from sla_core.promise import Tone
 
 MAX_CLOCK_SKEW = timedelta(seconds=60)
 """Platforms refuse requests whose timestamp is five minutes off, and deadlines are shown to the minute."""
@@ -175,3 +182,51 @@ def compare_clocks(ours: datetime, theirs: datetime | None, whose: str) -> Findi
         f"{round(off.total_seconds())} s away from {whose}'s; set this machine's clock (NTP):"
         " deadlines would be told wrong and requests refused",
     )
+
+
+PATIENCE = 20.0
+"""Seconds for one way; a slow mail server takes some."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to page a person, by its place in the desk's file, and what to check if it fails."""
+
+    about: str
+    to: Place | UserRef
+    fix: str
+
+
+def ways_to(settings: DeskSettings, person: Person) -> Iterator[Way]:
+    """Every way: direct messages, `page` addresses, the pagers of the roles that they hold."""
+    for chat in settings.chats:
+        if address := person.on(chat):
+            about = f"people.{person.id}.{chat}"
+            yield Way(about, address, f"check {about}, and that the app may write to this person")
+    for index in range(len(person.page)):
+        about = f"people.{person.id}.page ({index + 1})"
+        fix = "check the address, and that its service can be reached from this machine"
+        yield Way(about, UserRef(APPRISE, "", f"{person.id}/{index}"), fix)
+    for pager in settings.pagers.values():
+        rota = settings.rotas.get(pager.role)
+        if rota is not None and person.id in rota.people:
+            about = f"pagers.{pager.name}"
+            yield Way(about, Place(PAGER, pager.name), f"check the key, secret and url of {about}")
+
+
+async def page_by(platform: ChatPlatform, ways: Sequence[Way], person: Person) -> AsyncIterator[Finding]:
+    """Sends the test pages of one platform, past the outbox, and says which arrived."""
+    said = f"Test page for {person.name}. You do not need to do anything."
+    for way in ways:
+        key = f"test-{uuid4().hex[:12]}/page"
+        try:
+            async with asyncio.timeout(PATIENCE):
+                posted = await platform.post(way.to, Notice((said,)), None, key)
+                if way.to.platform == PAGER:
+                    await platform.update(posted, Notice((said,), Tone.DONE))
+        except TimeoutError:
+            yield Finding(Health.FAULT, way.about, f"no answer within {PATIENCE:g} s; {way.fix}")
+        except (TemporaryFailure, PermanentFailure) as why:
+            yield Finding(Health.FAULT, way.about, f"not reached: {why}; {way.fix}")
+        else:
+            yield Finding(Health.OK, way.about, "reached")

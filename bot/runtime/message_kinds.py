@@ -9,14 +9,15 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.api import webhooks
-from bot.desk import channels, help_position, ticket_board, unticketed
+from bot.desk import channels, ticket_board, unticketed
 from bot.desk.desk import Desk
 from bot.desk.intake import conversation
-from bot.fault_log import log_fault
+from bot.logs import log_fault
 from bot.model.address import Place
 from bot.model.views import Audience, View
 from bot.notify.message_factory import WEBHOOKS
-from bot.ports import Card, Message, Outgoing
+from bot.notify.pages import page_of
+from bot.ports import Card, Message, Outgoing, StoreUnavailable
 from bot.runtime import monitor, pager_test
 
 log = structlog.get_logger(__name__)
@@ -70,7 +71,7 @@ async def _on_ticket_message_sent(desk: Desk, outgoing: Outgoing, view: View | N
         await desk.link_cards(message, view)
         if message.edits is None and message.content == Card(Audience.CUSTOMER):
             assert isinstance(message.to, Place)
-            await help_position.on_message(desk, message.to, message.key)
+            await channels.on_message(desk, message.to, message.key)
     except Exception:
         log_fault(log, "could not link or count a ticket's card", message=message.key)
 
@@ -100,3 +101,19 @@ def kind_of(message: Message) -> MessageKind:
     return (
         TICKET_MESSAGE if message.ticket else MESSAGE_KINDS.get(message.key.partition("/")[0], TICKET_MESSAGE)
     )
+
+
+async def record(desk: Desk, message: Message) -> None:
+    """Records it if the message is a page, before the message is stored as sent.
+
+    A crash in between repeats both. Raises StoreUnavailable.
+    """
+    seq = page_of(message, desk.directory.settings.people)
+    if message.ticket is None or seq is None:
+        return
+    try:
+        await desk.record_accepted_page(message.ticket, seq)
+    except StoreUnavailable:
+        raise
+    except Exception:  # the page must still not be sent again
+        log_fault(log, "could not record that a page arrived", message=message.key)

@@ -10,7 +10,7 @@ import structlog
 from bot import telemetry
 from bot.clock import parse_instant
 from bot.desk.desk import Desk
-from bot.fault_log import log_fault
+from bot.logs import log_fault
 from bot.model.views import Notice, View
 from bot.ports import KeyValueStore, Message, Outgoing, Priority, Timer, TimerResult
 

@@ -20,16 +20,15 @@ from bot.desk.desk import Desk
 from bot.desk.intake import conversation
 from bot.desk.tam import away, forecast, monthly
 from bot.desk.timed_work import TimedWork
-from bot.fault_log import log_fault
+from bot.logs import log_fault
 from bot.ports import KeyValueStore, Outbox
 from bot.reports.promise_metrics import process_metrics
 from bot.runtime import pager_test, retention, scheduler
 from bot.runtime.delivery import Delivery
 from bot.runtime.lane_dispatcher import LaneDispatcher, WorkerPool
-from bot.runtime.monitor import LagMonitor, StatsSource, clock_fault
+from bot.runtime.monitor import LagMonitor, StatsSource, WriteProof, clock_fault
 from bot.runtime.retention import Chore, ExpiringStore, Housekeeping, Retention
 from bot.runtime.scheduler import TimerHandler
-from bot.runtime.write_proof import WriteProof
 
 log = structlog.get_logger(__name__)
 

@@ -7,12 +7,17 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from sla_core.catalog import schema
-from sla_core.catalog.origins import origin_faults, plan_origin_faults
-from sla_core.catalog.plan_times import calendars_of, inheritance_faults, time_faults
+from sla_core.catalog.origins import (
+    calendars_of,
+    inheritance_faults,
+    origin_faults,
+    plan_origin_faults,
+    time_faults,
+)
 from sla_core.hours.amounts import Amount, BusinessDays, CalendarDays
 from sla_core.policy import Metric
-from sla_core.rules.deprecations import earliest_end
-from sla_core.rules.facts import OF_TICKETS
+from sla_core.rules import earliest_end
+from sla_core.triage import OF_TICKETS
 
 PROMISED = tuple(metric for metric in Metric if metric is not Metric.DUE_DATE)
 BY_MILESTONE = (Metric.DIAGNOSIS, Metric.WORKAROUND)

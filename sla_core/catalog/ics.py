@@ -14,7 +14,7 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from sla_core.closures import ListedDays
+from sla_core.hours.openings import ListedDays
 
 # Slow to load, so only policies that name such a file import it.
 if TYPE_CHECKING:

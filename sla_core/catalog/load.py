@@ -15,14 +15,19 @@ from sla_core.calendar import BusinessCalendar
 from sla_core.catalog import folders, ics, schema
 from sla_core.catalog.calendars import CalendarReader
 from sla_core.catalog.crosscheck import Files, Names, crosscheck
+from sla_core.catalog.files import REFERS, PackFiles, Partial, Parts, Whole
 from sla_core.catalog.files import Fault as Fault
 from sla_core.catalog.files import Faults as Faults
-from sla_core.catalog.files import PackFiles, Parts, Whole
-from sla_core.catalog.origins import OTHER_ORIGINS, from_origin, hours_by_origin
-from sla_core.catalog.partial import REFERS, Partial
+from sla_core.catalog.origins import (
+    OTHER_ORIGINS,
+    WITHIN,
+    calendars_of,
+    from_origin,
+    hours_by_origin,
+    plan_with_time,
+)
 from sla_core.catalog.pitfalls import pitfalls, pitfalls_of_order, worked_examples
-from sla_core.catalog.plan_times import WITHIN, calendars_of, plan_with_time
-from sla_core.closures import Days, Season
+from sla_core.hours.openings import Days, Season
 from sla_core.policy import (
     Calls,
     Courtesy,
@@ -45,9 +50,8 @@ from sla_core.policy import (
     Uptime,
     amount_text,
 )
-from sla_core.rules.deprecations import Deprecated, Deprecations
-from sla_core.rules.facts import Fact
-from sla_core.triage import Advice, Option, Question, Report, Rule, Triage
+from sla_core.rules import Deprecated, Deprecations
+from sla_core.triage import Advice, Fact, Option, Question, Report, Rule, Triage
 
 UTC = ZoneInfo("UTC")
 PACKS = Path(__file__).parent / "packs"

@@ -11,10 +11,9 @@ from itertools import product
 from sla_core.calendar import BusinessCalendar
 from sla_core.catalog import schema
 from sla_core.catalog.crosscheck import Files, Names
-from sla_core.catalog.origins import from_origin
-from sla_core.catalog.plan_times import calendars_of, plan_with_time
-from sla_core.closures import PublicHolidays
+from sla_core.catalog.origins import calendars_of, from_origin, plan_with_time
 from sla_core.hours.amounts import Amount, BusinessDays, CalendarDays
+from sla_core.hours.openings import PublicHolidays
 from sla_core.policy import Origin
 from sla_core.promise import due
 

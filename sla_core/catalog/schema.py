@@ -29,8 +29,7 @@ from sla_core.catalog.values import WaitText as WaitText
 from sla_core.catalog.values import Weekdays as Weekdays
 from sla_core.catalog.values import zone as zone
 from sla_core.policy import Metric, Mode, Source
-from sla_core.rules.facts import ShownAt
-from sla_core.triage import Kind
+from sla_core.triage import Kind, ShownAt
 
 
 class Strict(BaseModel):

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from sla_core.calendar import WEEKDAYS, BoundaryTime
-from sla_core.closures import MonthDay
 from sla_core.hours.amounts import FORMS, Amount, BusinessDays, parse_amount
+from sla_core.hours.openings import MonthDay
 from sla_core.ticket import MOST_TRIES
 
 _BOUNDARY = re.compile(r"^(\d{1,2}):(\d{2})\s+(\S+)$")

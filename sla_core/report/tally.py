@@ -15,7 +15,7 @@ from statistics import median
 
 from sla_core.calendar import Span
 from sla_core.outcome import Result
-from sla_core.policy import Metric
+from sla_core.policy import Metric, Uptime
 from sla_core.promise import Stretch
 from sla_core.report.readings import Readings
 from sla_core.report.record import PromiseRecord, Stage, TicketRecord
@@ -268,3 +268,38 @@ def _breach(kept: _Kept) -> Breach:
         found.promise.target.source.clauses,
         tuple(found.receipt()),
     )
+
+
+A_YEAR = timedelta(days=365)
+
+
+@dataclass(frozen=True, slots=True)
+class UptimeLine:
+    """How long an account's service was down within a period."""
+
+    promised: Uptime
+    period: timedelta
+    down: timedelta
+    outages: int
+
+    @property
+    def share(self) -> float:
+        """The part of the period in which it was up."""
+        return 1 - self.down / self.period if self.period else 1.0
+
+    @property
+    def allowed_in_a_year(self) -> timedelta:
+        return A_YEAR * (1 - self.promised.share)
+
+    @property
+    def kept(self) -> bool:
+        """Whether no more of a year is spent than it allows, as far as this period shows."""
+        return self.down <= self.allowed_in_a_year
+
+
+def uptime_line(promised: Uptime, outages: Iterable[Span], period: Span) -> UptimeLine:
+    """Outages that overlap count once. What lies outside the period does not count."""
+    cut = sorted(outage & period for outage in outages if outage & period)
+    up = period.minus(cut)
+    down = period.length - sum((span.length for span in up), timedelta(0))
+    return UptimeLine(promised, period.length, down, len(cut))

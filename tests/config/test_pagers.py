@@ -10,7 +10,8 @@ import pytest
 
 from bot.config.environment import check_environment, read_environment, value_of
 from bot.config.pagers import PAGERDUTY_EVENTS, Pager
-from bot.config.settings import DeskSettings, Person, load_desk
+from bot.config.settings import DeskSettings, load_desk
+from bot.model.address import Person
 from sla_core.catalog.load import Faults
 from sla_core.oncall import ListRota
 from tests.desk_file import ROTAS, desk_file

@@ -23,7 +23,7 @@ from sla_core.calendar import Span
 from sla_core.catalog.load import PACKS, Faults, load
 from sla_core.events import Breached, Notified, Opened, Resolved
 from sla_core.policy import Mode, Policy
-from sla_core.report.uptime import uptime_line
+from sla_core.report.tally import uptime_line
 from sla_core.ticket import fold
 from sla_core.triage import Answers
 from tests.desk_file import account, desk_file

@@ -9,7 +9,7 @@ import pytest
 
 from bot.cli.policy.check import warnings_of
 from sla_core.catalog import ics
-from sla_core.closures import ListedDays
+from sla_core.hours.openings import ListedDays
 from tests.packs.operator_pack import VERSION, OperatorPack, calendar_file, event
 from tests.sla_core.builders import HOUR, local
 

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sla_core.calendar import BusinessCalendar
-from sla_core.closures import Closures, PublicHolidays
+from sla_core.hours.openings import Closures, PublicHolidays
 from sla_core.promise import receipt
 from tests.packs.operator_pack import OperatorPack
 from tests.sla_core.builders import HOUR, business_hours, local, utc

@@ -14,8 +14,7 @@ from bot.cli.policy.check import warnings_of
 from bot.config.settings import load_desk
 from sla_core.calendar import BusinessCalendar
 from sla_core.catalog.load import Faults, load
-from sla_core.closures import NEVER_CLOSED, Closures
-from sla_core.hours.openings import BoundaryTime, through
+from sla_core.hours.openings import NEVER_CLOSED, BoundaryTime, Closures, through
 from tests.packs.operator_pack import VERSION, OperatorPack, event
 from tests.sla_core.builders import HOUR, local, utc
 

@@ -9,7 +9,7 @@ import pytest
 
 from bot.cli.policy.check import check_path, warnings_of
 from sla_core.calendar import BusinessCalendar
-from sla_core.closures import Closures, EndClosures
+from sla_core.hours.openings import Closures, EndClosures
 from sla_core.promise import receipt
 from tests.packs.operator_pack import VERSION, OperatorPack, event
 from tests.sla_core.builders import BERLIN, HOUR, NEW_YORK, gold, hours, local

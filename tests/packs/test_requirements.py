@@ -13,7 +13,7 @@ from bot.cli.policy.check import warnings_of
 from bot.cli.policy.trace import REQUIREMENTS, hidden_facts, traces
 from sla_core.catalog.load import PACKS, Faults, load
 from sla_core.policy import Policy
-from sla_core.rules.facts import Fact, ShownAt
+from sla_core.triage import Fact, ShownAt
 from tests.desk_file import desk_file
 from tests.harness import ALICE, answer_text, open_desk
 from tests.sla_core.builders import utc

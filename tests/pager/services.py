@@ -19,8 +19,8 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from standardwebhooks.webhooks import Webhook
 
 from adapters.pager.adapter import OneWay
-from adapters.pager.one_way import one_way
-from adapters.web.signatures import standard_webhook
+from adapters.pager.webhooks import one_way
+from adapters.web.hooks import standard_webhook
 from bot.clock import real_now
 from bot.config.settings import DeskSettings
 from bot.ports import ChatPlatform

@@ -15,7 +15,7 @@ from adapters.teams.adapter import Teams
 from bot import __main__ as root
 from bot.clock import WallClock
 from bot.config.settings import DeskSettings, load_desk
-from bot.runtime.reachability import ways_to
+from bot.runtime.doctor import ways_to
 from demo.slack import FakeSlack, Person
 from tests.desk_file import SLACK, TEAMS, desk_file
 from tests.memory_store import MemoryStore

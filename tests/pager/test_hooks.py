@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from adapters.web import WebServer
-from adapters.web.pager_hooks import LARGEST, LONGEST, PagerSecret, pager_routes
+from adapters.web.hooks import LARGEST, LONGEST, PagerSecret, pager_routes
 from bot.clock import real_now
 from bot.model.inbound import Answer, Done, Inbound, PagerAcknowledged
 from bot.ports import RedeliverLater, StoreUnavailable

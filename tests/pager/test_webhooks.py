@@ -20,7 +20,7 @@ from adapters.pager import adapter
 from adapters.pager.adapter import OneWay
 from adapters.pager.webhooks import WebhookSender, WebhookTarget
 from adapters.sql.store import SqlStore, connect
-from adapters.web.signatures import standard_webhook
+from adapters.web.hooks import standard_webhook
 from bot.api.faults import ApiFault
 from bot.api.webhooks import OFF_AFTER, ReplayBody, list_webhooks, replay
 from bot.clock import real_now

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from adapters.web import WebServer
-from adapters.web.alert_hooks import AlertHooks
+from adapters.web.hooks import AlertHooks
 from bot.desk.routes import dispatch
 from bot.model.views import Audience
 from tests.desk_file import ROTAS, SLACK, TEAMS, TEAMS_ACME, account, desk_file

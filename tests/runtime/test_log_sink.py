@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from bot import telemetry
-from bot.log_sink import MOST_LINES, STUCK_AFTER, LogSink
+from bot.logs import MOST_LINES, STUCK_AFTER, LogSink
 from bot.telemetry import shortened
 from tests.waiting import eventually
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.runtime.write_proof import GOOD_FOR, WriteProof
+from bot.runtime.monitor import GOOD_FOR, WriteProof
 from tests.harness import HeldClock
 
 
@@ -58,7 +58,7 @@ async def test_a_fault_is_named_until_it_is_over() -> None:
 
 
 async def test_a_write_that_hangs_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.runtime.write_proof.TIMEOUT", 0.01)
+    monkeypatch.setattr("bot.runtime.monitor.TIMEOUT", 0.01)
     store, _, proof = a_proof()
     store.hangs = True
     assert await proof.fault() == "the database cannot be written: no answer within 0.01 s"

@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 from sla_core.alerts import Contact
 from sla_core.calendar import WEEKDAYS, BoundaryTime, BusinessCalendar, Hours
 from sla_core.catalog.load import load
-from sla_core.closures import NEVER_CLOSED, Closures
 from sla_core.engine import Duty, Evaluation, evaluate
 from sla_core.events import THE_CLOCK, Event, Opened, Undelivered, Who
+from sla_core.hours.openings import NEVER_CLOSED, Closures
 from sla_core.oncall import OnCall, TimedRota
 from sla_core.policy import Amount, Metric, Policy, Source, Target, parse_amount
 from sla_core.promise import Promise

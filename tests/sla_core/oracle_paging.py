@@ -1,7 +1,7 @@
 """Who is paged when, read from contract.md (Paging) and docs/configuration.md (Handover), step by step.
 
 It keeps a list of chains and walks on from page to page, where the product computes them from the history;
-whose turn it is, it looks up every hour. It shares no code with sla_core.paging and sla_core.handover.
+whose turn it is, it looks up every hour. It shares no code with sla_core.paging and sla_core.paging.
 """
 
 from __future__ import annotations

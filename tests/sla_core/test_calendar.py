@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from sla_core.calendar import BusinessCalendar, NeverOpens, Span, always
-from sla_core.closures import AnnualDay, Closures
+from sla_core.hours.openings import AnnualDay, Closures
 from tests.sla_core.builders import EVERY_DAY, HOUR, MINUTE, NEW_YORK, business_hours, gold, hours, local, utc
 
 

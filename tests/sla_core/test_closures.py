@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 
 from sla_core.catalog.load import Fault, Faults
-from sla_core.closures import AnnualDay, Closures, PublicHolidays
+from sla_core.hours.openings import AnnualDay, Closures, PublicHolidays
 from tests.sla_core.builders import HOUR, business_hours, local
 
 NO_DAYS_OFF = ("Workers' Day", "Constitution Day")

@@ -17,7 +17,6 @@ from bot.model.inbound import Answer, Show
 from bot.model.views import Audience, Receipt
 from sla_core.calendar import BusinessCalendar
 from sla_core.catalog.load import load
-from sla_core.closures import Closures
 from sla_core.engine import countdowns, promises
 from sla_core.events import (
     Answered,
@@ -32,6 +31,7 @@ from sla_core.events import (
     SeverityChanged,
     Warned,
 )
+from sla_core.hours.openings import Closures
 from sla_core.policy import Metric
 from sla_core.promise import Phase, receipt
 from tests.desk_file import account

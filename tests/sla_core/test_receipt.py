@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sla_core.calendar import BusinessCalendar, Span, always
-from sla_core.closures import Closures
+from sla_core.hours.openings import Closures
 from sla_core.promise import Stretch, receipt
 from sla_core.ticket import Gap
 from tests.sla_core.builders import HOUR, business_hours, gold, hold, local, promise, utc

@@ -13,8 +13,7 @@ from sla_core.events import Answered, Event, Held, Kind, Resolved, Resumed, Seve
 from sla_core.outcome import Result
 from sla_core.policy import Metric, Policy, Uptime
 from sla_core.report.record import Stage, TicketRecord, record
-from sla_core.report.tally import MOST_BREACHES, Tally
-from sla_core.report.uptime import uptime_line
+from sla_core.report.tally import MOST_BREACHES, Tally, uptime_line
 from tests.sla_core.builders import ANN, BOB, SOURCE, TicketHistory, local, m3ter, opened
 from tests.sla_core.recount import AROUND_THE_CLOCK, NOW, Story, history, policy_of, recount, stories
 

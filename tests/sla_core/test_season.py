@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sla_core.closures import Days, Season
+from sla_core.hours.openings import Days, Season
 from tests.sla_core.builders import utc
 
 BERLIN = ZoneInfo("Europe/Berlin")

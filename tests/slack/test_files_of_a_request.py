@@ -11,7 +11,7 @@ from adapters.sql.store import connect
 from tests.slack.desk_on_slack import ANSWERS, desk_on_slack
 from tests.tracing import FileTrace
 
-MOST_FILES = 50
+MOST_FILES = 40
 """Somebody who follows a request has to read these files."""
 
 

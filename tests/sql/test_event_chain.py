@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from adapters.sql.chain import DOES_NOT_FIT
+from adapters.sql.archive import DOES_NOT_FIT
 from adapters.sql.store import SqlStore, connect
 from bot.reports.event_chain import Audit, add_hashes, audit
 from tests.sql.raw_sql import run

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from sqlalchemy import create_engine
 
-from adapters.sql import chain, edits, lanes, outbox, retention, tickets
+from adapters.sql import lanes, outbox, retention, tickets, writes
 from adapters.sql.engines.postgres import SESSION
 from adapters.sql.migrate import migrate
 
@@ -20,9 +20,9 @@ ASKED: dict[str, tuple[Any, set[str]]] = {
     "next ready": (lanes.NEXT_READY, {"outbox_put_off", "outbox_waiting"}),
     "claim": (lanes.CLAIM, {"outbox_waiting"}),
     "lanes": (lanes.LANES, {"outbox_waiting"}),
-    "the edits of a message": (edits.WAITING_EDITS, {"outbox_edited"}),
-    "the next turn of a lane": (edits.NEXT_TURN, {"outbox_waiting"}),
-    "the last turn of a share": (edits.LAST_TURN, {"outbox_shared"}),
+    "the edits of a message": (writes.WAITING_EDITS, {"outbox_edited"}),
+    "the next turn of a lane": (writes.NEXT_TURN, {"outbox_waiting"}),
+    "the last turn of a share": (writes.LAST_TURN, {"outbox_shared"}),
     "old envelopes": (retention.DELETE_OLD_ENVELOPES, {"inbox_at"}),
     "expired values": (retention.DELETE_EXPIRED, {"note_expires"}),
     "due": (tickets.DUE, {"ticket_wake"}),
@@ -32,7 +32,7 @@ ASKED: dict[str, tuple[Any, set[str]]] = {
     "ticket of": (lanes.TICKET_OF, {"outbox_posted"}),
     "key of": (outbox.KEY_OF, {"outbox_posted"}),
     "newest version": (outbox.NEWEST_VERSION, {"outbox_posted"}),
-    "hashes of last events": (chain.LAST_HASHES, set()),
+    "hashes of last events": (writes.LAST_HASHES, set()),
 }
 TABLES = "outbox|inbox|note|ticket|event"
 OURS = re.compile(r"\b(?:outbox|inbox|note|ticket)_[a-z_]+")

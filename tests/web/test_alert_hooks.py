@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.web import WebServer
-from adapters.web.alert_hooks import LARGEST, AlertHooks, NotUnderstood, alarm_of
+from adapters.web.hooks import LARGEST, AlertHooks, NotUnderstood, alarm_of
 from bot.config.alerts import AlertFormat, AlertSource
 from bot.model.inbound import AlarmChanged, Answer, Done, Inbound, Show
 from bot.model.views import Notice

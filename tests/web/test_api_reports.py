@@ -12,9 +12,8 @@ import pytest
 from bot.api import reports
 from bot.model.api_token import Scope
 from bot.ports import Selection
-from bot.reports.archive import Reading
 from bot.reports.formats.rows import REPORT_HEAD, csv_line, report_rows
-from bot.reports.period_report import period_report
+from bot.reports.period_report import Reading, period_report
 from sla_core.calendar import Span
 from tests.harness import ALICE, BOB, S1, S2, S3, SILVER
 from tests.web.api_desk import FRIDAY, ApiDesk, api_desk

@@ -9,7 +9,7 @@ from hashlib import sha256
 
 import pytest
 
-from adapters.web.signatures import (
+from adapters.web.hooks import (
     has_bearer_token,
     is_from_pagerduty,
     is_standard_webhook,

@@ -17,7 +17,7 @@ from adapters.slack.payloads import BlockActions, ModalBlockActions, ModalView, 
 from adapters.slack.rendering import modals
 from adapters.slack.rendering.block_kit import Json, MrkdwnRenderer, message_metadata
 from adapters.slack.rendering.messages import home_view, render_message
-from bot.fault_log import log_fault
+from bot.logs import log_fault
 from bot.model.address import MessageRef
 from bot.model.forms import Form
 from bot.model.inbound import (

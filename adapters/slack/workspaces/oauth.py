@@ -43,7 +43,7 @@ from adapters.slack.workspaces.registry import WorkspaceRegistry
 from adapters.slack.workspaces.token_rotation import AppCredentials, TokenRenewal
 from adapters.slack.workspaces.workspace import ChannelRoutes, WorkspaceFactory
 from bot.clock import WallClock
-from bot.fault_log import log_fault
+from bot.logs import log_fault
 from bot.ports import Clock, KeyValueStore
 
 log = structlog.get_logger(__name__)

@@ -42,7 +42,7 @@ from adapters.teams.reader import (
 from adapters.teams.rendering import dialogs
 from adapters.teams.rendering.dialogs import InvalidSignature, SignedForms, SubmittedForm
 from adapters.teams.rendering.text import Json
-from bot.fault_log import log_fault
+from bot.logs import log_fault
 from bot.model.address import MessageRef, Place
 from bot.model.inbound import ChannelChange, Dispatch, MessageChanged, Posted, Show
 from bot.model.views import View

@@ -15,7 +15,7 @@ from adapters.teams.auth import BotRegistration
 from adapters.teams.outbound.connector import Connector, Json
 from adapters.teams.payloads import Activity
 from adapters.teams.reader import PLATFORM, user_of
-from bot.fault_log import log_fault
+from bot.logs import log_fault
 from bot.model.address import Location, MessageRef, Place, UserRef
 from bot.ports import KeyValueStore, PermanentFailure, TemporaryFailure
 from bot.text import one_line

@@ -18,7 +18,8 @@ from bot.cli.app import DONE, FAULT, print_faults, print_json
 from bot.cli.policy.reach import is_reachable, platform_names
 from bot.cli.policy.shared import UsageFault, desk_path, local_text, parse_at
 from bot.clock import real_now, utc_text
-from bot.config.settings import DeskSettings, Person, load_desk
+from bot.config.settings import DeskSettings, load_desk
+from bot.model.address import Person
 from sla_core.calendar import Span
 from sla_core.oncall import ListRota, OnCall, Rota, Shift, gaps
 from sla_core.policy import version_at

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from bot.config.settings import DeskSettings, Person
+from bot.config.settings import DeskSettings
+from bot.model.address import Person
 from sla_core.oncall import ListRota
 
 

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sla_core.policy import Policy
-from sla_core.rules.facts import Fact, ShownAt
+from sla_core.triage import Fact, ShownAt
 
 REQUIREMENTS = {
     "m3ter": ("M3", 32),

@@ -52,10 +52,10 @@ def add_commands(app: typer.Typer, archive: OpenArchive) -> None:
         Attainment by account, month, severity and promise, breaches with what counted, time in each state,
         ratings, open questions of the policy with both readings, and uptime where the policy promises it.
         """
-        from bot.cli.reports.report import run
+        from bot.cli.reports.report import run_report
         from bot.cli.reports.session import Request
 
-        return run(Request(account, since, until, format_), outages, archive)
+        return run_report(Request(account, since, until, format_), outages, archive)
 
     @app.command(rich_help_panel=OPERATE, epilog=_EXPORT)
     def export(
@@ -70,10 +70,10 @@ def add_commands(app: typer.Typer, archive: OpenArchive) -> None:
 
         Tickets count by their opening. csv needs ./frontline.toml (FRONTLINE_CONFIG) for the policies.
         """
-        from bot.cli.reports.export import run
+        from bot.cli.reports.report import run_export
         from bot.cli.reports.session import Request
 
-        return run(Request(account, since, until, format_), archive)
+        return run_export(Request(account, since, until, format_), archive)
 
     @app.command(rich_help_panel=OPERATE)
     def audit() -> int:
@@ -81,6 +81,6 @@ def add_commands(app: typer.Typer, archive: OpenArchive) -> None:
 
         Prints ok, or each event that was changed, removed, added or moved in the database.
         """
-        from bot.cli.reports.audit import run
+        from bot.cli.reports.report import run_audit
 
-        return run(archive)
+        return run_audit(archive)

@@ -1,4 +1,4 @@
-"""`frontline report`."""
+"""`frontline report`, `export` and `audit`."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bot.cli.app import DONE, print_faults
+from bot.cli.progress import progress_bar
 from bot.cli.reports.session import OpenArchive, Request, outcome, reading, write_text
 from bot.clock import parse_instant
 from bot.faults import OperatorFault
+from bot.reports.event_chain import Audit, audit
+from bot.reports.formats.rows import TICKET_HEAD, csv_line, event_line, ticket_row
 from bot.reports.period_report import Outage, PeriodReport, period_report
 from sla_core.calendar import Span
 
 FORMATS = ("table", "csv", "html", "png")
 
 
-def run(request: Request, outages: Path | None, archive: OpenArchive) -> int:
+def run_report(request: Request, outages: Path | None, archive: OpenArchive) -> int:
     """Prints the report. Raises OperatorFault, Faults."""
     format_ = request.checked_format(FORMATS)
     if format_ == "png" and sys.stdout.isatty():
@@ -73,3 +77,44 @@ def _outage(path: Path, number: int, row: dict[str, str]) -> Outage:
     if not span:
         raise OperatorFault(f"{path}: line {number}: ends before it begins")
     return Outage((row.get("account") or "").strip(), span)
+
+
+EXPORTED = ("csv", "jsonl")
+
+
+def run_export(request: Request, archive: OpenArchive) -> int:
+    """Prints tickets or events while they are read. Raises OperatorFault, Faults."""
+    return asyncio.run(_export(request, request.checked_format(EXPORTED), archive))
+
+
+async def _export(request: Request, format_: str, archive: OpenArchive) -> int:
+    async with reading(request, archive) as walk:
+        if format_ == "csv":
+            write_text([csv_line(TICKET_HEAD)])
+            async for found in walk.records():
+                write_text([csv_line(ticket_row(found))])
+        else:
+            async for key, history in walk.histories():
+                write_text(event_line(key, seq, event) for seq, event in enumerate(history, 1))
+        return outcome(walk.unreadable)
+
+
+def run_audit(archive: OpenArchive) -> int:
+    """Prints `ok`, or what is wrong with which event on stderr. Raises OperatorFault."""
+    found = asyncio.run(_audit(archive))
+    if found.unhashed:
+        print(
+            f"note: {found.unhashed} events have no hash, because an older version stored them; "
+            "frontline migrate --rebuild adds them",
+            file=sys.stderr,
+        )
+    if found.faults:
+        return print_faults(*(f"{ticket} event {seq}: {what}" for ticket, seq, what in found.faults))
+    print("ok")
+    return DONE
+
+
+async def _audit(archive: OpenArchive) -> Audit:
+    async with archive() as store:
+        with progress_bar("Tickets", await store.index_size(), Console(stderr=True)) as done:
+            return await audit(store, done)

@@ -19,8 +19,8 @@ from bot.config.environment import read_environment
 from bot.config.settings import load_desk
 from bot.faults import OperatorFault
 from bot.ports import Archive, Selection
-from bot.reports.archive import Reading
 from bot.reports.event_chain import EventChain
+from bot.reports.period_report import Reading
 from sla_core.calendar import Span
 from sla_core.catalog.crosscheck import unknown
 

@@ -9,7 +9,6 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from bot.cli.answers_file import read_answers_file
 from bot.cli.setup import tokens
 from bot.cli.setup.draft import (
     OAUTH,
@@ -30,6 +29,7 @@ from bot.cli.setup.questionnaire import (
     policy_of,
     teams_channel,
 )
+from bot.cli.setup.questions import read_answers_file
 from bot.cli.setup.workspace import Member, SlackSetup, Workspace, only_ids
 from bot.faults import OperatorFault
 from sla_core.catalog.crosscheck import unknown

@@ -1,16 +1,20 @@
-"""Questions in a terminal. A wrong answer is explained, and only that question is asked again."""
+"""Questions in a terminal, each asked until the answer is right; and files of answers."""
 
 from __future__ import annotations
 
 import getpass
 import sys
+import tomllib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Protocol, TypeVar
 
+from pydantic import BaseModel, ValidationError
 from rich.console import Console
 from rich.markup import escape
 
 from bot.faults import OperatorFault
+from sla_core.catalog.files import Fault, Faults, faults_of
 
 T = TypeVar("T")
 
@@ -82,3 +86,20 @@ class Questions:
             return found
 
         return self.ask(question, parse, default)
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def read_answers_file(path: Path, shape: type[M]) -> M:
+    """The content of a TOML file in this shape. Raises Faults with all that is wrong."""
+    try:
+        return shape.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise Faults([Fault(str(path), "", "there is no such file")]) from None
+    except OSError as wrong:
+        raise Faults([Fault(str(path), "", f"cannot be read: {wrong.strerror}")]) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
+        raise Faults([Fault(path.name, "", f"is not valid TOML: {wrong}")]) from None
+    except ValidationError as wrong:
+        raise Faults([*faults_of(path.name, wrong, shape)]) from None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.config.saved_replies import SavedReply
-from bot.desk.colleagues import writing
+from bot.desk import writing
 from bot.desk.desk import Desk
 from bot.desk.ticket.short_forms import TEXT, context_of, next_turn, text_form, text_of, why_not_sent
 from bot.model.address import Actor

@@ -1,19 +1,22 @@
-"""`Send to customer`: an agent's message in triage becomes a reply, once its words were confirmed."""
+"""`Send to customer`: an agent's message in triage becomes a reply; and `history KEY` with all words."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from bot.desk import writing
 from bot.desk.agents.replies import FILES, can_copy_files
-from bot.desk.colleagues import writing
 from bot.desk.desk import Desk, refusal
 from bot.desk.ticket.reply import ticket_below
 from bot.desk.ticket.short_forms import NEXT, TEXT, TURNS, next_turn, text_of, titled, why_not_sent
+from bot.model.address import Place
 from bot.model.forms import ChoiceField, Form, TextField, opening_context
 from bot.model.inbound import Answer, Ask, Done, MessageAction, Show, Submission
+from bot.model.views import Notice, Part, Quote, Strong, When
+from bot.notify import history
 from bot.text import one_line, typed
 from sla_core.events import Answered, Attachment, Event, Kind, Turn
 from sla_core.policy import Policy
@@ -98,3 +101,44 @@ async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
     if isinstance(answer, Done):
         await writing.end(desk, sent.actor, ticket.key)
     return answer
+
+
+MOST_EVENTS, MOST_CHARACTERS = 12, 5000
+"""On one page, so that every platform takes it. A page has at least one event."""
+_NOT_HERE = "Everybody in this channel could read that. Please ask in triage or in a direct message."
+
+
+def show(desk: Desk, place: Place, ticket: Ticket, page: int) -> Answer:
+    """A page of the ticket's history, for agents; page 1 has what happened last."""
+    if desk.directory.account_of(place) is not None:
+        return refusal(_NOT_HERE)
+    pages = _pages([event for event in ticket.history if history.is_shown(event)])
+    if not 1 <= page <= len(pages):
+        return refusal(f"The history of {ticket.key} has {len(pages)} pages.")
+    of = f", page {page} of {len(pages)}" if len(pages) > 1 else ""
+    policy, people = desk.policy_of(ticket), desk.directory.settings.people
+    text: list[Part] = [Strong(ticket.key), f" {ticket.opened.summary}{of}"]
+    for event in pages[page - 1]:
+        text += ["\n", When(event.at), f" {history.line(event, policy, people)}"]
+        text += [Quote(words)] if (words := history.words(event)) else []
+    if page < len(pages):
+        text.append(f"\nEarlier: history {ticket.key} {page + 1}")
+    return Show(Notice(tuple(text)), public=desk.directory.is_triage(place))
+
+
+def _pages(events: list[Event]) -> list[list[Event]]:
+    """The last events first, in the order in which they happened on each page."""
+    return [page[::-1] for page in _filled(events[::-1])]
+
+
+def _filled(events: list[Event]) -> Iterator[list[Event]]:
+    page: list[Event] = []
+    characters = 0
+    for event in events:
+        length = len(history.words(event))
+        if page and (len(page) == MOST_EVENTS or characters + length > MOST_CHARACTERS):
+            yield page
+            page, characters = [], 0
+        page.append(event)
+        characters += length
+    yield page

@@ -13,11 +13,10 @@ from hashlib import sha256
 from bot.clock import real_now
 from bot.config.alerts import AlertSource
 from bot.desk.desk import Desk
-from bot.desk.intake.form import LONGEST_DETAILS, LONGEST_SUMMARY, plan_exception
-from bot.desk.intake.record import opening_notes
+from bot.desk.intake.form import LONGEST_DETAILS, LONGEST_SUMMARY, opening_notes, plan_exception
 from bot.desk.rarity import open_counted
 from bot.model.inbound import AlarmChanged, Answer, Done
-from bot.notify.alarms import AGAIN, FIRING, RESOLVED
+from bot.notify.agent_notes import AGAIN, FIRING, RESOLVED
 from bot.ports import Appended, Duplicate
 from bot.text import clean, named_time, one_line
 from sla_core.events import VIA_APP, CustomerWrote, Event, Opened

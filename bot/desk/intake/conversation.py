@@ -30,7 +30,7 @@ from bot.desk.intake.conversation_steps import (
     parsed_answer,
     value_of,
 )
-from bot.desk.intake.form import (
+from bot.desk.intake.prefill import (
     PERSONS_MESSAGE,
     Prefill,
     answered_prompt,
@@ -39,8 +39,8 @@ from bot.desk.intake.form import (
     unpack_prefill,
 )
 from bot.model.address import Actor, MessageRef, Place
-from bot.model.forms import ChoiceField, Form, TextField
-from bot.model.inbound import Answer, Ask, Done, FormChanged, Posted, Press, Submission, as_one
+from bot.model.forms import ChoiceField, Form, TextField, form_key
+from bot.model.inbound import Answer, Ask, Done, FormChanged, Posted, Press, Submission
 from bot.model.views import Mention, Notice, Part, RichText, Strong
 from bot.ports import KeyValueStore, Message, Priority, trace_id
 from sla_core.promise import Tone
@@ -272,9 +272,15 @@ async def _send(desk: Desk, name: str, conversation: ConversationalForm, act: Pr
     form = conversation.form
     files = conversation.files if form.takes_files else ()
     sent = Submission(
-        f"{TOPIC}/{conversation.key}", act.at, act.actor, form.id, conversation.values, form.context, files
+        form_key(form.context) or f"{TOPIC}/{conversation.key}",
+        act.at,
+        act.actor,
+        form.id,
+        conversation.values,
+        form.context,
+        files,
     )
-    taken = await open.open_ticket(desk, as_one(sent))
+    taken = await open.open_ticket(desk, sent)
     if isinstance(taken.answer, Ask):
         await _redraw(
             desk, conversation, Notice((Strong("Some questions still need an answer."),), Tone.WARN)

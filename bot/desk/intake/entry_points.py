@@ -12,11 +12,20 @@ from datetime import date
 import structlog
 
 from bot.config.settings import Account
-from bot.desk import channels, help_position, home, queue, ticket_board, unticketed
-from bot.desk.agents import whole_history
+from bot.desk import channels, home, queue, ticket_board, unticketed
+from bot.desk.agents import send_to_customer
 from bot.desk.desk import Desk, private_notice, refusal
-from bot.desk.intake import conversation, conversation_steps, courtesy, form, open
-from bot.desk.intake.form import FORM, Prefill, pack_prefill, unpack_prefill
+from bot.desk.intake import conversation, conversation_steps, courtesy, open
+from bot.desk.intake.form import FORM
+from bot.desk.intake.prefill import (
+    Prefill,
+    already_in,
+    answered_prompt,
+    command_of,
+    pack_prefill,
+    prompt_of,
+    unpack_prefill,
+)
 from bot.desk.queue_filters import LABELS, SYNONYMS, Filter, next_ticket
 from bot.desk.tam import away
 from bot.desk.ticket import acts, reply
@@ -25,13 +34,13 @@ from bot.desk.web import sign_in
 from bot.model.address import Actor, MessageRef, Place
 from bot.model.inbound import Answer, Ask, Command, Done, EntryPoint, MessageChanged, Posted, Press, Show
 from bot.model.views import Audience, Button, Mention, Notice, Part, QueueBoard, Strong, Style, TicketCard
+from bot.notify import agent_notes
 from bot.notify.emergency_texts import day_text
 from bot.notify.tam import alert_texts
-from bot.notify.waiting import unticketed_texts
 from bot.ports import NoSuchTicket, PermanentFailure
 from sla_core.policy import Policy
-from sla_core.rules.facts import ShownAt
 from sla_core.ticket import Ticket
+from sla_core.triage import ShownAt
 
 log = structlog.get_logger(__name__)
 
@@ -74,10 +83,10 @@ async def command(desk: Desk, command: Command) -> Answer:
 
 async def get_help(desk: Desk, press: Press) -> Answer:
     """Opens the form from a `Get help` button, with the text that the button carries."""
-    if said := await form.answered_prompt(desk, press):
+    if said := await answered_prompt(desk, press):
         return said
     prefill = await unpack_prefill(desk, press.value)
-    return await _open_form(desk, form.command_of(press, prefill), prefill, form.prompt_of(press))
+    return await _open_form(desk, command_of(press, prefill), prefill, prompt_of(press))
 
 
 async def on_message(desk: Desk, said: Posted) -> Answer:
@@ -85,7 +94,7 @@ async def on_message(desk: Desk, said: Posted) -> Answer:
     if said.from_app:
         return await reply.on_thread_message(desk, said)
     if said.thread is None and not said.place.direct:
-        await help_position.on_message(desk, said.place, said.message.id)
+        await channels.on_message(desk, said.place, said.message.id)
     answer = await conversation.on_message(desk, said)
     if answer is not None:
         return answer
@@ -110,7 +119,7 @@ async def on_message_changed(desk: Desk, act: MessageChanged) -> Answer:
     await channels.repost_deleted(desk, act.message)
     await ticket_board.repost_deleted(desk, act.message)
     await unticketed.on_deleted(desk, act)
-    await help_position.on_deleted(desk, act.place, act.message.id)
+    await channels.on_deleted(desk, act.place, act.message.id)
     return Done()
 
 
@@ -138,15 +147,15 @@ async def _unticketed(desk: Desk, press: Press) -> tuple[MessageRef, str] | Show
     channel = press.value.rpartition("/")[0]
     account = desk.directory.account_of(Place.parse(channel)) if ":" in channel else None
     if account is None or not desk.directory.is_agent(press.actor, account):
-        return refusal(unticketed_texts.ONLY_AGENTS)
+        return refusal(agent_notes.ONLY_AGENTS)
     found = await unticketed.of_button(desk, press)
     if found is None:
-        return refusal(unticketed_texts.ENDED)
+        return refusal(agent_notes.ENDED)
     key = await ticket_below(desk, found[0])
     if key is None:
         return found
     await unticketed.on_ticket(desk, found[0].place, found[0].id, key)
-    return form.already_in(key)
+    return already_in(key)
 
 
 def _text_for_desk(said: Posted) -> str | None:
@@ -340,7 +349,7 @@ async def _history(desk: Desk, command: Command, text_command: TextCommand) -> A
     ticket, relation = found
     if relation != "agent":
         return refusal(f"Only agents of {desk.policy_of(ticket).vendor} can read that.")
-    return whole_history.show(desk, command.place, ticket, text_command.page)
+    return send_to_customer.show(desk, command.place, ticket, text_command.page)
 
 
 async def _close(desk: Desk, command: Command, key: str) -> Answer:

@@ -3,142 +3,87 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from hashlib import sha256
+from functools import lru_cache
 
 from bot.clock import real_now
 from bot.config.settings import Account
-from bot.desk.desk import Desk, private_notice
-from bot.desk.intake.duplicates import PossibleDuplicate
-from bot.model.address import Actor, MessageRef, Place
+from bot.desk.desk import Desk
+from bot.model.address import Actor, Place
+from bot.model.api_token import API
 from bot.model.forms import OPENING, ChoiceField, Field, Form, TextField
-from bot.model.inbound import Command, Press, Show
 from bot.model.views import Part, RichText, Strong, When
 from bot.notify import cards
+from bot.notify.agent_notes import note as rarity_note
+from bot.notify.cards import without_full_stop
 from bot.text import typed
-from sla_core.events import THE_CLOCK, Opened
+from sla_core.events import THE_CLOCK, Opened, Who
 from sla_core.policy import Origin, Plan, Policy
-from sla_core.rules.facts import ShownAt
 from sla_core.ticket import State, Ticket, fold
-from sla_core.triage import Answers, Kind, Option, Proposal
+from sla_core.triage import Answers, Kind, Option, Proposal, ShownAt
 
-DRAFTS = "draft"
-DRAFT_LIFE = timedelta(hours=24)
+MAX_COMPARED = 12
+"""How many of the account's open tickets a summary is compared with, the newest."""
 
-
-async def save_draft(desk: Desk, actor: Actor, place: Place, values: Answers) -> dict[str, tuple[str, ...]]:
-    """Merges these fields into the draft, stores it, and returns all of it."""
-    merged = await draft(desk, actor, place) | {name: tuple(given) for name, given in values.items()}
-    if any(any(part.strip() for part in given) for given in merged.values()):
-        # The version before, which may run beside this one, reads `at`.
-        stored = json.dumps({"at": desk.clock.now().isoformat(), "values": merged}, ensure_ascii=False)
-        await desk.key_values.put(DRAFTS, _key(actor, place), stored, real_now() + DRAFT_LIFE)
-    return merged
-
-
-async def draft(desk: Desk, actor: Actor, place: Place) -> dict[str, tuple[str, ...]]:
-    """The values of the draft; empty if there is none from the last 24 hours."""
-    stored = await desk.key_values.get(DRAFTS, _key(actor, place))
-    return {name: tuple(given) for name, given in json.loads(stored)["values"].items()} if stored else {}
-
-
-async def delete_draft(desk: Desk, actor: Actor, place: Place) -> None:
-    if await desk.key_values.get(DRAFTS, _key(actor, place)):
-        await desk.key_values.delete(DRAFTS, _key(actor, place))
-
-
-def _key(actor: Actor, place: Place) -> str:
-    return f"{place} {actor.user}"
-
-
-LONGEST_BUTTON_VALUE = 900
-"""Characters of a button's value that every platform allows. Longer values go to the key-value store."""
-PREFILL_LIFE = timedelta(days=30)
-"""How long text is stored for a button that nobody presses."""
-PREFILLS = "carried"
-_STORED = "kept:"
+MOST_DUPLICATES = 3
+_WORD = re.compile(r"\w{3,}")
+_STOP_WORD_LIST = """
+about after again all also and any are been before but can cannot could did does doing don for from get
+gets getting got had has have help her here him his how into isn issue its just like more most much not
+now off one only our out over please problem seem she should since some still support that the their
+them then there these they this those too very want was way were what when where which while who why
+will with work works working would you your
+"""
+_STOP_WORDS = frozenset(_STOP_WORD_LIST.split())
+"""Words that say nothing about the problem."""
 
 
 @dataclass(frozen=True, slots=True)
-class Prefill:
-    """Text to fill in. `thread` is the id of the message in whose thread to ask; empty if direct."""
+class PossibleDuplicate:
+    """An open ticket, and the words that its summary shares with the new one."""
 
-    text: str = ""
-    thread: str = ""
-
-
-async def pack_prefill(desk: Desk, prefill: Prefill) -> str:
-    """The prefill as a button's value, stored if it is too long."""
-    if prefill == Prefill():
-        return ""
-    whole = json.dumps([prefill.thread, prefill.text], ensure_ascii=False)
-    if len(whole) <= LONGEST_BUTTON_VALUE:
-        return whole
-    name = sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-    # The version before, which may run beside this one, reads `at`.
-    stored = json.dumps({"at": desk.clock.now().isoformat(), "carried": whole}, ensure_ascii=False)
-    await desk.key_values.put(PREFILLS, name, stored, real_now() + PREFILL_LIFE)
-    return f"{_STORED}{name}"
+    ticket: Ticket
+    words: tuple[str, ...]
 
 
-async def unpack_prefill(desk: Desk, value: str) -> Prefill:
-    """The prefill that a button carries; empty if its value is invalid or has expired."""
-    if value.startswith(_STORED):
-        stored = await desk.key_values.get(PREFILLS, value.removeprefix(_STORED))
-        value = json.loads(stored)["carried"] if stored else ""
-    try:
-        thread, text = json.loads(value)
-    except (TypeError, ValueError):
-        return Prefill()
-    return Prefill(str(text), str(thread))
+def possible_duplicates(
+    summary: str, open_tickets: Iterable[tuple[str, Opened]]
+) -> list[tuple[str, tuple[str, ...]]]:
+    """Tickets that share at least two words and half of the shorter summary, most similar first.
+
+    Two summaries of a single word each match if the word is the same.
+    """
+    words = _significant_words(summary)
+    found = []
+    for key, opened in open_tickets:
+        theirs = _significant_words(opened.summary)
+        shared = words.keys() & theirs.keys()
+        if not shared:
+            continue
+        fewer = min(len(words), len(theirs))
+        same_word = len(words) == len(theirs) == len(shared) == 1
+        if same_word or (len(shared) > 1 and 2 * len(shared) >= fewer):
+            found.append((key, tuple(word for stem, word in words.items() if stem in shared)))
+    return sorted(found, key=lambda each: -len(each[1]))[:MOST_DUPLICATES]
 
 
-PERSONS_MESSAGE = "interview/other"
-"""The key prefix of messages that the outbox did not send: people's, and our offers of a form."""
+@lru_cache(maxsize=4096)
+def _significant_words(text: str) -> Mapping[str, str]:
+    """The significant words by their compared form: lower case, without a plural's s."""
+    words = (word for word in _WORD.findall(text.casefold()) if word not in _STOP_WORDS)
+    return {word.removesuffix("s") if len(word) > 3 else word: word for word in words}
 
 
-def command_of(press: Press, prefill: Prefill) -> Command:
-    """What a button that carries a prefill asks for: a form with that text, about that message."""
-    about = MessageRef(press.place, prefill.thread) if prefill.thread else None
-    return Command(press.key, press.at, press.actor, press.place, press.action, prefill.text, about)
-
-
-PROMPTS = "offer"
-PROMPT_LIFE = timedelta(days=30)
-"""How long a prompt is remembered; hardly anybody scrolls further back."""
-
-
-def prompt_of(press: Press) -> str:
-    """The id of the button's message if that offers to make a ticket of something, else empty."""
-    return press.message.id if press.message and press.value else ""
-
-
-async def record_ticket(desk: Desk, place: Place, offer: str, ticket: str) -> None:
-    """Records that a prompt led to this ticket."""
-    # The version before, which may run beside this one, reads `at`.
-    stored = json.dumps({"at": desk.clock.now().isoformat(), "ticket": ticket})
-    await desk.key_values.put(PROMPTS, f"{place}/{offer}", stored, real_now() + PROMPT_LIFE)
-
-
-async def ticket_of_prompt(desk: Desk, place: Place, offer: str) -> str | None:
-    """The ticket that a prompt led to, or None."""
-    stored = await desk.key_values.get(PROMPTS, f"{place}/{offer}") if offer else None
-    return str(json.loads(stored)["ticket"]) if stored else None
-
-
-async def answered_prompt(desk: Desk, press: Press) -> Show | None:
-    """The answer if the button's prompt has led to a ticket already, or None."""
-    key = await ticket_of_prompt(desk, press.place, prompt_of(press))
-    return already_in(key) if key else None
-
-
-def already_in(key: str) -> Show:
-    return private_notice(
-        f"This is already ticket {key}. Please continue in the thread of its card. "
-        "For something else, mention me in a new message."
-    )
+async def duplicate_tickets(desk: Desk, account: Account, summary: str) -> list[PossibleDuplicate]:
+    """The account's newest open tickets that may be about the same problem as this summary."""
+    if not summary.strip():
+        return []
+    newest = await desk.store.open_tickets(account.id, MAX_COMPARED)
+    found = [(await desk.ticket(key), words) for key, words in possible_duplicates(summary, newest)]
+    return [PossibleDuplicate(ticket, words) for ticket, words in found if ticket.state is State.OPEN]
 
 
 FORM = "intake"
@@ -456,3 +401,71 @@ def plan_exception(plan: Plan, proposal: Proposal) -> str | None:
     if plan.chat:
         return None
     return f"accepted as {proposal.severity} although the plan {plan.name} does not include chat"
+
+
+def asking_for_origin(desk: Desk, intake: IntakeContext) -> IntakeContext:
+    """The context whose form asks agents in triage whether the customer called, if the policy counts that."""
+    if not desk.directory.is_triage(intake.place):
+        return intake
+    plans = (account.plan for account in intake.accounts)
+    return replace(intake, asks_origin=any(Origin.PHONE in intake.policy.origins(plan) for plan in plans))
+
+
+def origin_of(intake: IntakeContext, actor: Actor) -> Origin:
+    """From where the request of a submitted form came."""
+    return Origin.API if actor.user.platform == API else intake.origin
+
+
+def opening_notes(
+    policy: Policy, proposal: Proposal, earlier: Sequence[str], origin: Origin = Origin.CHAT
+) -> Iterator[str]:
+    """Notes for agents: a call, an overridden screening, or an unusual number of tickets of this severity."""
+    if origin is Origin.PHONE:
+        yield "the customer reported this by phone"
+    if proposal.overrides:
+        yield f"the answers override the screening: {without_full_stop(proposal.says)}"
+    if earlier:
+        yield rarity_note(proposal.severity, earlier, policy)
+
+
+def duplicate_notes(intake: IntakeContext) -> Iterator[str]:
+    """Notes for agents about possible duplicates, whatever the customer chose."""
+    for each in intake.duplicates:
+        yield f"it looks like {each.ticket.key} (both say {', '.join(each.words)})"
+
+
+def author(words_of: str) -> Who | None:
+    """The customer of a form's context: an address, a blank and a name; None if it names nobody."""
+    id, _, name = words_of.partition(" ")
+    return Who(id, name) if id else None
+
+
+DRAFTS = "draft"
+
+
+DRAFT_LIFE = timedelta(hours=24)
+
+
+async def save_draft(desk: Desk, actor: Actor, place: Place, values: Answers) -> dict[str, tuple[str, ...]]:
+    """Merges these fields into the draft, stores it, and returns all of it."""
+    merged = await draft(desk, actor, place) | {name: tuple(given) for name, given in values.items()}
+    if any(any(part.strip() for part in given) for given in merged.values()):
+        # The version before, which may run beside this one, reads `at`.
+        stored = json.dumps({"at": desk.clock.now().isoformat(), "values": merged}, ensure_ascii=False)
+        await desk.key_values.put(DRAFTS, _key(actor, place), stored, real_now() + DRAFT_LIFE)
+    return merged
+
+
+async def draft(desk: Desk, actor: Actor, place: Place) -> dict[str, tuple[str, ...]]:
+    """The values of the draft; empty if there is none from the last 24 hours."""
+    stored = await desk.key_values.get(DRAFTS, _key(actor, place))
+    return {name: tuple(given) for name, given in json.loads(stored)["values"].items()} if stored else {}
+
+
+async def delete_draft(desk: Desk, actor: Actor, place: Place) -> None:
+    if await desk.key_values.get(DRAFTS, _key(actor, place)):
+        await desk.key_values.delete(DRAFTS, _key(actor, place))
+
+
+def _key(actor: Actor, place: Place) -> str:
+    return f"{place} {actor.user}"

@@ -10,8 +10,7 @@ from bot.config.directory import PolicyVersionMissing
 from bot.config.settings import Account
 from bot.desk import unticketed
 from bot.desk.desk import Desk, private_notice, refusal
-from bot.desk.intake import form
-from bot.desk.intake.duplicates import PossibleDuplicate, duplicate_tickets
+from bot.desk.intake import form, prefill
 from bot.desk.intake.form import (
     ACCOUNT,
     ASKED,
@@ -21,16 +20,22 @@ from bot.desk.intake.form import (
     KNOWN,
     OFFER,
     OFFERED,
-    PERSONS_MESSAGE,
     SUMMARY,
     WORDS_OF,
     IntakeContext,
+    PossibleDuplicate,
+    asking_for_origin,
+    author,
+    duplicate_notes,
+    duplicate_tickets,
     initial_values,
     intake_form,
     known_tickets,
+    opening_notes,
+    origin_of,
     text_in,
 )
-from bot.desk.intake.record import asking_for_origin, author, duplicate_notes, opening_notes, origin_of
+from bot.desk.intake.prefill import PERSONS_MESSAGE
 from bot.desk.rarity import open_counted
 from bot.model.address import Actor, MessageRef, Place
 from bot.model.forms import OPENING, form_key, is_expired, opening_context
@@ -257,10 +262,10 @@ async def _ask_again(desk: Desk, sent: Submission) -> Answer:
 async def open_ticket(desk: Desk, sent: Submission) -> IntakeResult:
     """Like `submit`, but also returns which ticket it is."""
     place, offer = _place(sent.context), sent.context.get(OFFER, "")
-    known = await form.ticket_of_prompt(desk, place, offer)
+    known = await prefill.ticket_of_prompt(desk, place, offer)
     if known and _is_resubmission((await desk.ticket(known)).opened, sent, desk.who(sent.actor)):
         # Two quick presses opened two forms.
-        return IntakeResult(form.already_in(known), known)
+        return IntakeResult(prefill.already_in(known), known)
     try:
         result = await _open_or_reject(desk, sent)
     except (Conflict, NoSuchTicket, PolicyVersionMissing):
@@ -272,7 +277,7 @@ async def open_ticket(desk: Desk, sent: Submission) -> IntakeResult:
         where = Place.parse(asked_in) if asked_in else place
         await unticketed.on_ticket(desk, where, sent.context[ASKED], result.ticket)
     if result.ticket and offer:
-        await form.record_ticket(desk, place, offer, result.ticket)
+        await prefill.record_ticket(desk, place, offer, result.ticket)
         await _close_prompt(desk, place, offer, result.ticket)
     return result
 
@@ -371,7 +376,10 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
             words_of=author(intake.words_of) if is_agent else None,
         )
 
-    outcome = await open_counted(desk, sent.key, account, policy, proposal.severity, draft)
+    if policy.severities[proposal.severity].rarity is None:
+        outcome = await desk.open(sent.key, account, lambda: draft(()))
+    else:
+        outcome = await open_counted(desk, sent.key, account, policy, proposal.severity, draft)
     key = outcome.ticket
     where = [] if channel == place else [f"{key} was opened in the channel of {account.name}."]
     contact = plan.emergency_contact if policy.severities[proposal.severity].pages else None

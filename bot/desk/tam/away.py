@@ -8,10 +8,10 @@ from datetime import date, datetime, time, timedelta
 
 from bot.clock import parse_instant, real_now
 from bot.config.directory import zone_of
-from bot.config.settings import Account, Person
+from bot.config.settings import Account
 from bot.desk import channels, notes
 from bot.desk.desk import Desk, private_notice, refusal
-from bot.model.address import Actor, Place
+from bot.model.address import Actor, Person, Place
 from bot.model.forms import Form, TextField, opening_context
 from bot.model.inbound import Answer, Ask, Command, Done, Press, Show, Submission
 from bot.model.views import Button, Notice, Part, RichText

@@ -8,11 +8,11 @@ from datetime import datetime, time, timedelta
 
 from bot.clock import real_now
 from bot.config.directory import zone_of
-from bot.config.settings import Account, Person
+from bot.config.settings import Account
 from bot.desk import queue
 from bot.desk.desk import Desk, refusal
 from bot.desk.tam import away
-from bot.model.address import Actor
+from bot.model.address import Actor, Person
 from bot.model.inbound import Answer, Done, Press, Show
 from bot.model.queue import QueueEntry
 from bot.model.views import (

@@ -16,12 +16,13 @@ from zoneinfo import ZoneInfo
 
 from bot.clock import real_now
 from bot.config.directory import quiet_until, zone_of
-from bot.config.settings import Account, Person
+from bot.config.settings import Account
 from bot.desk import notes
 from bot.desk.desk import Desk
+from bot.model.address import Person
 from bot.model.queue import QueueEntry
 from bot.model.views import Audience, Link, Notice, Part, RichText, Strong
-from bot.notify.tam import forecast_texts, readiness_texts
+from bot.notify.tam import forecast_texts
 from bot.notify.tam.forecast_texts import ForecastRow
 from bot.ports import Message, Priority, Timer
 from sla_core.calendar import BusinessCalendar, Span, instant_of
@@ -204,7 +205,7 @@ def _readiness(
     steps = (step.name for step in desk.directory.policy_on(coming.first).steps)
     vacant = [step for step in steps if step not in dict(on_call)]
     alone = [each.name for each in accounts if each.tam == person.id and not each.tam_backup]
-    return readiness_texts.readiness(coming, on_call, vacant, alone, still_open)
+    return forecast_texts.readiness(coming, on_call, vacant, alone, still_open)
 
 
 async def _evening(desk: Desk, person: Person, turn: Turn, told: dict[str, list[str]]) -> RichText:

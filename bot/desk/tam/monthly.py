@@ -11,14 +11,15 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.config.directory import quiet_until, zone_of
-from bot.config.settings import Account, Person
+from bot.config.settings import Account
 from bot.desk import notes
 from bot.desk.desk import Desk
 from bot.desk.tam.forecast import business_calendar, works
+from bot.model.address import Person
 from bot.model.views import Notice
 from bot.notify.tam import monthly_texts
 from bot.ports import Message, Priority, Selection, Timer
-from bot.reports.archive import Reading
+from bot.reports.period_report import Reading
 from sla_core.calendar import Span, instant_of
 from sla_core.promise import Tone
 from sla_core.report.tally import Tally

@@ -1,4 +1,4 @@
-"""Handlers of buttons: acknowledge, take, hold, resume, escalate, resolve, close, reopen, `Why?`."""
+"""Handlers of buttons: acknowledge, take, hold, resume, escalate, resolve, close, reopen, rate, `Why?`."""
 
 from __future__ import annotations
 
@@ -9,17 +9,29 @@ from bot.desk.desk import Desk, refusal
 from bot.desk.ticket.short_forms import TELL, TEXT, close_form, context_of, escalate_form, rejected, text_of
 from bot.model.address import Actor, Place
 from bot.model.facts import facts_of
-from bot.model.inbound import Answer, Ask, Press, Show, Submission
+from bot.model.inbound import Answer, Ask, Done, Press, Show, Submission
 from bot.model.views import Receipt, ReceiptRow, ReceiptTable
 from bot.notify.cards import METRIC_NAMES, severity_id, without_full_stop
 from bot.notify.texts import with_key
 from sla_core.engine import promises
-from sla_core.events import Acknowledged, Closed, Escalated, Event, Held, Reopened, Resolved, Resumed, Taken
+from sla_core.events import (
+    BEST_RATING,
+    Acknowledged,
+    Closed,
+    Escalated,
+    Event,
+    Held,
+    Rated,
+    Reopened,
+    Resolved,
+    Resumed,
+    Taken,
+)
 from sla_core.paging import next_step
 from sla_core.policy import Plan, Policy, Source
 from sla_core.promise import Promise, receipt
-from sla_core.rules.facts import ShownAt
 from sla_core.ticket import State, Ticket
+from sla_core.triage import ShownAt
 
 
 async def acknowledge(desk: Desk, press: Press, ticket: Ticket) -> Answer:
@@ -230,3 +242,19 @@ def _length(counted: timedelta) -> str:
     seconds = int(counted.total_seconds())
     parts = ((seconds // 3600, "h"), (seconds // 60 % 60, "min"), (seconds % 60, "s"))
     return " ".join(f"{count} {unit}" for count, unit in parts if count)
+
+
+async def rate(desk: Desk, press: Press, ticket: Ticket) -> Answer:
+    """Records the rating that the button names after the ticket's key. It may change until the closing."""
+    number = press.value.partition("|")[2]
+    rating = int(number) if number in {str(each) for each in range(1, BEST_RATING + 1)} else None
+
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        if rating is None:
+            return refusal("This button is out of date. Please use the newest message of the ticket.")
+        if ticket.state is not State.RESOLVED:
+            why = "is closed, so its rating stays." if ticket.state is State.CLOSED else "is open again."
+            return refusal(f"{ticket.key} {why}")
+        return Done() if ticket.rating == rating else [Rated(now, desk.who(press.actor), rating)]
+
+    return await desk.change(press.key, ticket, decide)

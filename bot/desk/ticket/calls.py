@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from bot.config.settings import Person
 from bot.desk.desk import Desk, refusal
 from bot.desk.ticket.short_forms import TEXT, context_of, text_of, titled
+from bot.model.address import Person
 from bot.model.forms import Form, TextField
 from bot.model.inbound import Answer, Ask, Press, Submission
 from bot.notify.cards import can_request_call

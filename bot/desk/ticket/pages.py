@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.config.settings import Person
 from bot.desk.desk import Desk, private_notice, refusal
-from bot.desk.ticket.direct_messages import PERSON, colleagues, delegate_form
+from bot.desk.ticket.direct_messages import (
+    PERSON,
+    colleagues,
+    delegate_form,
+    snooze_form,
+    snoozed_until,
+    zone_of,
+)
 from bot.desk.ticket.short_forms import context_of, text_of
-from bot.desk.ticket.snooze import snooze_form, snoozed_until, zone_of
+from bot.model.address import Person
 from bot.model.inbound import Answer, Ask, Done, PagerAcknowledged, Press, Submission
 from bot.notify.pages import is_past
 from bot.ports import Conflict, RedeliverLater

@@ -1,4 +1,4 @@
-"""Messages between customer and agents: added details, and the ticket's thread."""
+"""Messages between customer and agents: details, the ticket's thread, the buttons of a drafted update."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bot.desk.desk import Desk, refusal
-from bot.desk.ticket.short_forms import rejected, text_of
+from bot.desk import writing
+from bot.desk.desk import Desk, private_notice, refusal
+from bot.desk.ticket import update
+from bot.desk.ticket.short_forms import TEXT, context_of, rejected, text_of
 from bot.model.address import MessageRef, Place
-from bot.model.inbound import Answer, Done, MessageChanged, Posted, Submission
+from bot.model.inbound import Answer, Ask, Done, MessageChanged, Posted, Press, Submission
+from bot.notify import silence, silence_texts
 from bot.ports import RedeliverLater
 from sla_core.events import (
     VIA_APP,
@@ -115,3 +118,41 @@ def last_known_text(ticket: Ticket, message: str) -> tuple[bool, str | None]:
         if isinstance(event, Answered | CustomerWrote | Corrected) and event.message == message:
             known, text = True, None if event.text is None else event.text.strip()
     return known, text
+
+
+async def send(desk: Desk, press: Press, ticket: Ticket) -> Answer:
+    """Posts the draft as an update. It counts as any other one."""
+
+    def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
+        text = _text(press, ticket, policy)
+        if isinstance(text, str):
+            return [Answered(now, desk.who(press.actor), Kind.UPDATE, text)]
+        return text
+
+    answer = await desk.change(press.key, ticket, decide)
+    if isinstance(answer, Done):
+        return private_notice(f"{ticket.key}: the customer has got this update.")
+    return answer
+
+
+async def edit(desk: Desk, press: Press, ticket: Ticket) -> Answer:
+    """Opens the form of `Update` with the draft in it."""
+    policy = desk.policy_of(ticket)
+    text = _text(press, ticket, policy)
+    if not isinstance(text, str):
+        return text
+    form = update.form(ticket, policy, context_of(press) | {"ticket": ticket.key})
+    return Ask(await writing.begin(desk, press.actor, ticket, form.filled({TEXT: (text,)})))
+
+
+def _text(press: Press, ticket: Ticket, policy: Policy) -> str | Answer:
+    """The draft as it was offered; a refusal if it needs no answer any more."""
+    number = press.value.partition("|")[2]
+    seq = int(number) if number.isascii() and number.isdecimal() else 0
+    then = silence.draft_of(ticket, seq)
+    if then is None:
+        return refusal(f"{ticket.key}: this draft is out of date. Please press Update on the ticket's card.")
+    over = silence.ended_by(ticket.history, seq)
+    if over is not None or ticket.state is not State.OPEN:
+        return refusal(silence_texts.draft_over(ticket.key, over or ticket.history[-1], policy))
+    return silence_texts.draft(then, policy)

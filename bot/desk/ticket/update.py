@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.desk.colleagues import writing
+from bot.desk import writing
 from bot.desk.desk import Desk
 from bot.desk.ticket.short_forms import TEXT, context_of, text_form, text_of, why_not_sent
 from bot.model.forms import ChoiceField, Field, Form, TextField

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bot.config.directory import back_on
-from bot.config.settings import Person
+from bot.model.address import Person
 from bot.model.views import Part, Quote, RichText, When
 from bot.notify.emergency_texts import day_text
 from sla_core.events import Alerted, Notified

@@ -10,7 +10,7 @@ import pytest
 from bot.desk import routes
 from bot.desk.desk import Desk
 from bot.desk.intake import conversation as conversations
-from bot.desk.intake import conversation_steps, entry_points, form
+from bot.desk.intake import conversation_steps, entry_points, prefill
 from bot.model.address import MessageRef, Place
 from bot.model.inbound import Ask, Command, Done, EntryPoint, File, Press, Show
 from bot.model.views import Button, Notice
@@ -354,7 +354,7 @@ async def test_the_outcome_of_an_offer_is_kept_for_a_month(desk: DeskInMemory) -
         ref = MessageRef(ACME, offer)
         return Press(desk.envelope(), desk.clock.now(), ALICE, ACME, ref, "get_help", '["1.2", "Bills"]')
 
-    await form.record_ticket(desk.desk, ACME, "offer", "ACME-1")
+    await prefill.record_ticket(desk.desk, ACME, "offer", "ACME-1")
     desk.real_time_passes(days=29)
     assert "ACME-1" in answer_text(await desk.answers(button("offer")))
     desk.real_time_passes(days=30)

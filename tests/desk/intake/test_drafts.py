@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.desk.intake.form import DRAFTS, Prefill, pack_prefill, unpack_prefill
+from bot.desk.intake.form import DRAFTS
+from bot.desk.intake.prefill import Prefill, pack_prefill, unpack_prefill
 from bot.model.inbound import Ask, Done, File, FormClosed
 from bot.model.views import Audience, Link, Notice
 from tests.desk.intake.form_filling import chooses, submits, values_of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.desk.intake.duplicates import possible_duplicates
+from bot.desk.intake.form import possible_duplicates
 from bot.model.forms import ChoiceField, Form
 from bot.model.inbound import FormChanged, FormClosed, Submission
 from bot.model.views import Audience

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import time
 
-from adapters.slack.inbound.signatures import Signatures
+from adapters.slack.inbound.app import Signatures
 from tests.memory_store import MemoryStore
 
 BODY = b"command=%2Fsupport"

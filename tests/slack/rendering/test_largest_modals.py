@@ -10,8 +10,7 @@ import pytest
 from adapters.slack.rendering.block_kit import MrkdwnRenderer
 from adapters.slack.rendering.modals import modal
 from bot.config.settings import load_desk
-from bot.desk.intake.duplicates import PossibleDuplicate
-from bot.desk.intake.form import IntakeContext, intake_form
+from bot.desk.intake.form import IntakeContext, PossibleDuplicate, intake_form
 from bot.model.forms import ChoiceField, Field, Form, TextField
 from bot.model.views import Strong, When
 from demo.slack.limits import check_blocks

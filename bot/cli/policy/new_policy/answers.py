@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bot.cli.answers_file import read_answers_file
+from bot.cli.setup.questions import read_answers_file
 from bot.faults import OperatorFault
 from sla_core.catalog.files import Fault, Faults
 from sla_core.catalog.values import NONE, zone

@@ -1,14 +1,20 @@
-"""Writes log lines in a thread of its own, so that a log that is full, slow or gone fails no act."""
+"""Writes log lines in a thread, so that a log that is full or slow fails no act; and logs faults."""
 
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from queue import Full, Queue
 from threading import Thread
+from typing import Any
+
+import structlog
 
 from bot import telemetry
+from bot.faults import OperatorFault
+from bot.ports import PermanentFailure, TemporaryFailure
 
 MOST_LINES = 10_000
 """How many lines wait for a slow reader. Further ones are lost, and counted."""
@@ -83,3 +89,16 @@ class LogSink:
             self._problem = ""
         finally:
             self._writing_since = None
+
+
+OUTSIDE = (TemporaryFailure, PermanentFailure, OperatorFault)
+"""What platforms and the database raise: the place in our code says nothing about the cause."""
+
+
+def log_fault(log: structlog.stdlib.BoundLogger, event: str, **about: Any) -> None:
+    """Logs the exception that is being handled."""
+    fault = sys.exception()
+    if isinstance(fault, OUTSIDE):
+        log.warning(event, why=str(fault) or type(fault).__name__, **about)
+    else:
+        log.exception(event, **about)

@@ -1,19 +1,25 @@
-"""Stores messages and timers. Of several waiting edits of one message, only the newest is sent."""
+"""Writes the rows of a change: events with their hashes, messages, timers.
+
+Of several waiting edits of one message, only the newest is sent.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
+from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func
+from sqlalchemy import Connection, bindparam, func, tuple_
 from sqlmodel import col, delete, select, update
 
 from adapters.sql.engines.engine import insert_into, insert_new, lesser, outbox_ids
 from adapters.sql.lanes import WAITING
 from adapters.sql.tables import (
+    EVENTS,
+    EventRow,
     LaneRow,
     MessageState,
     OutboxRow,
@@ -22,7 +28,12 @@ from adapters.sql.tables import (
     micros,
     recipient_text,
 )
-from bot.ports import Message, Priority, Timer
+from bot.ports import (
+    Change,
+    Message,
+    Priority,
+    Timer,
+)
 
 NEWER_EDIT = "there is a newer edit"
 TARGET_REFUSED = "what it edits was refused"
@@ -215,3 +226,88 @@ def _earlier_timers(dialect: str) -> Any:
             "payload": timers.excluded.payload,
         },
     )
+
+
+LAST_HASH = select(EventRow.ticket, EventRow.hash).where(
+    col(EventRow.ticket) == bindparam("ticket"), col(EventRow.seq) == bindparam("seq")
+)
+"""For one event; a statement for several is put together each time, which takes as long as the rest."""
+
+
+LAST_HASHES = select(EventRow.ticket, EventRow.hash).where(
+    tuple_(col(EventRow.ticket), col(EventRow.seq)).in_(bindparam("events", expanding=True))
+)
+
+
+def event_hash(before: str, ticket: str, seq: int, at: int, kind: str, body: str) -> str:
+    """The hash of an event. `before` is that of the event before it, empty for the first one."""
+    text = f"{before}\n{ticket}\n{seq}\n{at}\n{kind}\n{body}"
+    return sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def with_hashes(db: Connection, rows: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    """New event rows, each with its hash.
+
+    The rows of a ticket are in order, and no other transaction adds to it meanwhile.
+    """
+    firsts = {row["ticket"]: row["seq"] for row in reversed(rows)}
+    hashes = _hashes_before(db, [(ticket, seq - 1) for ticket, seq in firsts.items() if seq > 1])
+    for row in rows:
+        before = hashes.get(row["ticket"], "")
+        row["hash"] = hashes[row["ticket"]] = event_hash(before, **row)
+    return rows
+
+
+def _hashes_before(db: Connection, events: Sequence[tuple[str, int]]) -> dict[str, str]:
+    """By ticket, the hash of the event with this number; computed if an older version stored it."""
+    if not events:
+        return {}
+    if len(events) == 1:
+        found = db.execute(LAST_HASH, {"ticket": events[0][0], "seq": events[0][1]})
+    else:
+        found = db.execute(LAST_HASHES, {"events": [*events]})
+    known = {ticket: hash_ for ticket, hash_ in found if hash_ is not None}
+    if unhashed := [ticket for ticket, _ in events if ticket not in known]:
+        for ticket, rows in stored_events(db, unhashed):
+            for *_, hash_ in chained(ticket, rows):
+                known[ticket] = hash_
+    return known
+
+
+def event_rows(change: Change) -> Iterable[dict[str, Any]]:
+    for seq, event in enumerate(change.events, change.version + 1):
+        yield {
+            "ticket": change.ticket,
+            "seq": seq,
+            "at": micros(event.at),
+            "kind": EVENTS.kind(event),
+            "body": EVENTS.text(event),
+        }
+
+
+_HASHED_ROWS = (
+    select(EventRow.ticket, EventRow.seq, EventRow.at, EventRow.kind)
+    .add_columns(col(EventRow.body), col(EventRow.hash))
+    .where(col(EventRow.ticket).in_(bindparam("tickets", expanding=True)))
+    .order_by(col(EventRow.ticket), col(EventRow.seq))
+)
+
+
+HashedRow = tuple[int, int, str, str, str | None]
+"""An event's number, instant, kind, body and hash."""
+
+
+def stored_events(db: Connection, tickets: Collection[str]) -> Iterator[tuple[str, list[HashedRow]]]:
+    found: dict[str, list[HashedRow]] = {ticket: [] for ticket in tickets}
+    for ticket, *row in db.execute(_HASHED_ROWS, {"tickets": [*found]}):
+        found[ticket].append(tuple(row))
+    yield from found.items()
+
+
+def chained(ticket: str, rows: Iterable[HashedRow]) -> Iterator[tuple[int, str | None, str, str]]:
+    """Each event's number, its stored hash, what it should be, and what the next one builds on."""
+    before = ""
+    for seq, at, kind, body, stored in rows:
+        expected = event_hash(before, ticket, seq, at, kind, body)
+        before = stored or expected
+        yield seq, stored, expected, before

@@ -1,1 +1,0 @@
-"""What agents see of each other while they work."""

@@ -1,1 +1,0 @@
-"""Messages that wait for an agent, and tickets that wait for the customer's last word."""
