@@ -8,13 +8,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.bench-ready
+COLLECTED := $(VENV)/.collected
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 # Hundreds of processes start in the tests; without bytecode, each compiles the sources again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test soak lint format demo bench lock clean screenshots
+.PHONY: help setup test collected pytest soak lint format demo bench lock clean screenshots
 
 define step
 @echo "== $(1)"; { $(2); } || { echo "!! failed: $(1)" >&2; exit 1; }
@@ -40,7 +41,16 @@ $(READY): pyproject.toml requirements.lock
 WORKERS := $(shell $(PYTHON) -c "import os; print(2 * (os.cpu_count() or 1))")
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-test: lint ## every check, then the tests on all cores (TEST_ARGS=…)
+test: setup ## every check, and the tests on all cores beside it (TEST_ARGS=…)
+	@$(MAKE) --no-print-directory -j2 lint pytest || { \
+	  echo "!! make test failed: above, a line that begins with !! names each step that failed" >&2; exit 1; }
+
+# In a fresh clone, each worker would rewrite the asserts of all test files for itself.
+collected: setup
+	$(call step,collect the tests,$(BIN)/python -m pytest --collect-only -qq $(TEST_ARGS) >$(COLLECTED) || \
+	  { cat $(COLLECTED); false; })
+
+pytest: collected
 	$(call step,pytest,$(PYTEST) $(TEST_ARGS))
 
 SOAK_WORKERS ?= 2

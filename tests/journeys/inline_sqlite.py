@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, StaticPool, create_engine
+from sqlalchemy import Connection, NullPool, create_engine
 
 from adapters.sql.migrate import ensure_ready
 from adapters.sql.store import SqlStore
@@ -35,6 +35,13 @@ class StoredMessage:
     edits: str | None
 
 
+_connecting: list[sqlite3.Connection] = []
+_ENGINE = create_engine(
+    "sqlite://", creator=lambda: _connecting.pop(), poolclass=NullPool, isolation_level="AUTOCOMMIT"
+)
+"""One for all databases, so that each statement is compiled once and not once for every killed desk."""
+
+
 class InlineEngine:
     """Implements adapters.sql.engines.engine.Engine: every job is a transaction of its own, at once."""
 
@@ -45,9 +52,9 @@ class InlineEngine:
         )
         self.raw.deserialize(tables)
         self.raw.execute("PRAGMA foreign_keys=ON")
-        self.connection = create_engine(
-            "sqlite://", creator=lambda: self.raw, poolclass=StaticPool, isolation_level="AUTOCOMMIT"
-        ).connect()
+        _connecting.append(self.raw)
+        self.connection = _ENGINE.connect()
+        self.connection.detach()
 
     async def write(
         self,
