@@ -1,4 +1,4 @@
-"""Every sentence about a ticket in one file. Each begins with the ticket's key."""
+"""Sentences about what happened to a ticket. Those of special subjects stand in the modules beside it."""
 
 from __future__ import annotations
 
