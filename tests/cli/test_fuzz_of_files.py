@@ -137,12 +137,15 @@ def test_a_garbled_desk_file(tmp_path: Path, base: int) -> None:
             survives(lambda: load_desk(file), Faults)
 
 
+@pytest.mark.parametrize(
+    "seeds", [range(20), pytest.param(range(20, 200), marks=pytest.mark.soak)], ids=["few", "many"]
+)
 @pytest.mark.parametrize("vendor", ["m3ter", "monetate", "monta", "commerceup"])
-def test_a_garbled_policy(tmp_path: Path, vendor: str) -> None:
+def test_a_garbled_policy(tmp_path: Path, vendor: str, seeds: range) -> None:
     copy = tmp_path / vendor
     shutil.copytree(PACKS / vendor, copy)
     files = sorted(copy.rglob("*.toml"))
-    for seed in range(60):
+    for seed in seeds:
         file = files[seed % len(files)]
         before = file.read_text(encoding="utf-8")
         change = garbled if seed % 3 == 0 else with_other_values

@@ -61,8 +61,8 @@ async def test_the_desk_keeps_every_row_correct(store: SqlStore, desk: DeskInMem
         await desk.submits_form(BOB, "Resolve", key, text="Done")
     await desk.presses(ALICE, "Close", closed)
     assert await right(store, desk)
-    for _ in range(40):
-        desk.clock.at += timedelta(minutes=37)
+    for _ in range(20):
+        desk.clock.at += timedelta(minutes=74)
         assert await right(store, desk), "what is due waits to be woken"
         await wake_due_tickets(desk.desk)
         assert await right(store, desk)
