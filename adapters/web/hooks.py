@@ -269,7 +269,6 @@ def _refused(status: int, says: str) -> web.Response:
     return web.json_response({"error": says}, status=status, headers=headers)
 
 
-"""The largest accepted request in bytes."""
 LONGEST = 200
 """Characters of a name, an address or an event's ID."""
 _TICKET = re.compile(r"[A-Z][A-Z0-9-]{0,23}-[0-9]{1,9}")

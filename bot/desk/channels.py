@@ -373,7 +373,6 @@ QUIET = timedelta(minutes=10)
 AT_MOST_EVERY = timedelta(hours=1)
 MOVED = "get-help-moved"
 """When each channel's message was last posted again, by the desk's clock."""
-"""How long a message below is counted, in real time."""
 
 
 async def on_message(desk: Desk, channel: Place, message: str) -> None:

@@ -102,6 +102,7 @@ async def test_acknowledging_confirms_the_severity_and_stops_no_clock(a_desk: Op
     assert desk.card_view(key).owner == "unassigned, seen by Bob"
     assert desk.standing(key) == ["less than 4 h left"]
     assert "Acknowledge" not in desk.labels(key, Audience.AGENTS)
+    assert (await desk.ticket(key)).confirmed
 
     await desk.presses(EVE, "Take it", key)
 

@@ -335,7 +335,6 @@ def shown_name(user: Mapping[str, Any]) -> str | None:
     return next((one_line(name) for name in names if isinstance(name, str) and name.strip()), None)
 
 
-"""Seconds for all files together; Slack waits for the ack."""
 FILE_INFO_WITHHELD = "check_file_info"
 
 
