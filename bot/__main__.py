@@ -259,7 +259,7 @@ async def _doctor(page: str | None) -> int:
     """Runs all checks, or pages one person. A platform that cannot be reached is one of the findings."""
     from rich.console import Console as Terminal
 
-    from adapters.sql.examined import examined
+    from adapters.sql.doctor import examined
     from bot.clock import real_now
     from bot.config.directory import Directory
     from bot.config.environment import read_desk

@@ -27,7 +27,7 @@ from sla_core.hours.openings import (
     in_utc,
     instant_of,
 )
-from sla_core.hours.published import HalfDay
+from sla_core.hours.public_holidays import HalfDay
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from bot.desk.desk import Desk
 from bot.desk.intake.conversation_steps import ACTION as INTERVIEW
 from bot.desk.intake.conversation_steps import PICK, ConversationalForm
 from bot.desk.intake.form import FORM as INTAKE
-from bot.desk.tam import away, cockpit
+from bot.desk.tam import away, tam_home
 from bot.desk.ticket.short_forms import TEXT
 from bot.model.address import Actor, Location, MessageRef, Person, Place, UserRef
 from bot.model.forms import ChoiceField, Form
@@ -142,9 +142,9 @@ class Samples:
             await self._press(CUSTOMER, ACME, button, "resolution in the customer's thread")
         for button in alert_buttons(await self._ticket(next(iter(self.policy.severities)), ())):
             await self._press(AGENT, TRIAGE, button, "direct message")
-        for button in queue_filters.buttons(queue_filters.Filter(), cockpit.LIST):
+        for button in queue_filters.buttons(queue_filters.Filter(), tam_home.LIST):
             await self._press(AGENT, TRIAGE, button, "an agent's Home and `list`")
-        for button in (*cockpit.filters(cockpit.ALL, cockpit.LIST), away.BACK):
+        for button in (*tam_home.filters(tam_home.ALL, tam_home.LIST), away.BACK):
             await self._press(AGENT, TRIAGE, button, "a TAM's Home and `list`")
         for label in range(len(page_buttons(""))):
             if self.policy.worst.pages:  # an answer ends the pages, so each button gets its own ticket

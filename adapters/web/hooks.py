@@ -21,7 +21,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from adapters.web.server import Route
 from bot.clock import real_now
-from bot.config.alerts import AlertFormat, AlertSource
+from bot.config.alarms import AlarmFormat, AlarmSource
 from bot.config.environment import value_of, variable
 from bot.config.pagers import PAGERDUTY
 from bot.config.settings import DeskSettings
@@ -75,7 +75,7 @@ def hook_routes(settings: DeskSettings, dispatch: Dispatch, clock: Clock) -> lis
         for pager in settings.pagers.values()
         if pager.secret
     }
-    alerts = AlertHooks(settings.alerts, alert_secrets, dispatch, clock)
+    alerts = AlarmHooks(settings.alerts, alert_secrets, dispatch, clock)
     return [*alerts.routes(), *pager_routes(secrets, dispatch, real_now)]
 
 
@@ -134,12 +134,12 @@ class _Json(BaseModel):
         return self
 
 
-def alarm_of(format: AlertFormat, source: str, body: bytes, at: datetime, delivery: str = "") -> AlarmChanged:
+def alarm_of(format: AlarmFormat, source: str, body: bytes, at: datetime, delivery: str = "") -> AlarmChanged:
     """Reads a notification. Its end is None if it does not say when it was. Raises NotUnderstood."""
     key = f"alerts/{source}/{delivery or uuid4().hex}"
     try:
         match format:
-            case AlertFormat.ALERTMANAGER:
+            case AlarmFormat.ALERTMANAGER:
                 group = _Alertmanager.model_validate_json(body)
                 firing = group.status == "firing"
                 summary, details = (_summary(group), _details(group)) if firing else ("", "")
@@ -147,7 +147,7 @@ def alarm_of(format: AlertFormat, source: str, body: bytes, at: datetime, delive
                 return AlarmChanged(
                     key, at, source, group.group_key, firing, summary, details, ended_at, delivery
                 )
-            case AlertFormat.JSON:
+            case AlarmFormat.JSON:
                 alarm = _Json.model_validate_json(body)
                 details = "\n".join(filter(None, (alarm.details.strip(), alarm.url.strip())))
                 return AlarmChanged(
@@ -221,12 +221,12 @@ def _ended_at(group: _Alertmanager) -> datetime | None:
         return None
 
 
-class AlertHooks:
+class AlarmHooks:
     """The hooks of the desk's `[[alerts]]`. `secrets` are their values, by name."""
 
     def __init__(
         self,
-        sources: Iterable[AlertSource],
+        sources: Iterable[AlarmSource],
         secrets: Mapping[str, str],
         dispatch: Dispatch,
         clock: Clock,

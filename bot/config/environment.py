@@ -15,7 +15,7 @@ from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.clock import SimulatedClock
-from bot.config.alerts import secret_fault
+from bot.config.alarms import secret_fault
 from bot.config.pagers import WEBHOOK, value_fault
 from bot.config.settings import DeskSettings, load_desk
 from bot.config.web import host_of, is_loopback, webhook_variables

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from bot.config.alerts import secret_fault
+from bot.config.alarms import secret_fault
 from sla_core.catalog.crosscheck import unknown
 from sla_core.catalog.schema import Strict
 from sla_core.oncall import ListRota, Rota

@@ -19,7 +19,7 @@ from pydantic import (
     ValidationError,
 )
 
-from bot.config.alerts import AlertsFile, AlertSource, alert_faults
+from bot.config.alarms import AlarmSource, AlertsFile, alert_faults
 from bot.config.contacts import (
     contact_faults,
     contact_warnings,
@@ -127,7 +127,7 @@ class DeskSettings:
     accounts: Mapping[str, Account]
     warnings: tuple[str, ...] = ()
     paging: PagingSettings = PagingSettings()
-    alerts: tuple[AlertSource, ...] = ()
+    alerts: tuple[AlarmSource, ...] = ()
     limits: OpeningLimits = field(default_factory=OpeningLimits)
     pagers: Mapping[str, Pager] = field(default_factory=dict)
     """By name. One whose role nobody holds is also in `people`, and holds that role."""

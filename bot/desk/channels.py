@@ -10,7 +10,7 @@ import structlog
 
 from bot.clock import parse_instant, real_now
 from bot.config.settings import Account
-from bot.desk import notes, ticket_board, unticketed
+from bot.desk import quiet_hours, ticket_board, unticketed
 from bot.desk.desk import Desk, try_lock
 from bot.model.address import Location, MessageRef, Place, UserRef
 from bot.model.inbound import Answer, ChannelChange, ChannelChanged, Done
@@ -163,7 +163,7 @@ async def _tell(desk: Desk, act: ChannelChanged, account: Account, *text: Part) 
     """Notifies agents in triage, and the account's TAM."""
     triage = desk.directory.triage_for(act.place)
     await notify(desk, f"{act.key}/triage", triage, *text)
-    await notes.tell_of_account(desk, f"channel/{act.key}", account, *text)
+    await quiet_hours.tell_of_account(desk, f"channel/{act.key}", account, *text)
 
 
 async def _open_tickets(desk: Desk, place: Place, account: Account) -> list[str]:

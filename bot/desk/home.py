@@ -9,7 +9,7 @@ from bot.desk import queue, queue_filters
 from bot.desk.desk import Desk, private_notice, refusal
 from bot.desk.queue import ChannelsUnknown
 from bot.desk.queue_filters import ALL, Filter
-from bot.desk.tam import cockpit
+from bot.desk.tam import tam_home
 from bot.model.address import Actor, Place
 from bot.model.inbound import Answer, HomeOpened, Show
 from bot.model.views import QueueBoard
@@ -25,11 +25,11 @@ async def listing(desk: Desk, actor: Actor, place: Place, chosen: Filter | None 
     if owner is not None:
         return await _of_channel(desk, actor, owner, chosen or Filter())
     if desk.directory.is_triage(place):
-        board = await _of_vendor(desk, actor, cockpit.LIST, chosen)
+        board = await _of_vendor(desk, actor, tam_home.LIST, chosen)
         return _shown(board) if board else refusal("Only agents can see the queue here.")
     if place.direct:
         try:
-            return _shown(await board_of(desk, actor, cockpit.LIST, chosen))
+            return _shown(await board_of(desk, actor, tam_home.LIST, chosen))
         except ChannelsUnknown as why:
             return refusal(f"{why}.")
     return refusal(
@@ -46,7 +46,7 @@ async def of_account(desk: Desk, actor: Actor, place: Place, id_: str) -> Answer
         return refusal(f"This channel lists tickets of {owner.name} only.")
     if owner is None and not desk.directory.is_agent(actor):
         try:
-            seen = cockpit.looked_after(desk, actor) or await queue.accounts_of(desk, actor.user)
+            seen = tam_home.looked_after(desk, actor) or await queue.accounts_of(desk, actor.user)
         except ChannelsUnknown as why:
             return refusal(f"{why}.")
         if account not in seen:
@@ -80,17 +80,17 @@ async def board_of(desk: Desk, actor: Actor, where: str, chosen: Filter | None =
 async def _of_vendor(desk: Desk, actor: Actor, where: str, chosen: Filter | None) -> QueueBoard | None:
     """None if the actor is neither an agent nor looks after an account."""
     if desk.directory.is_agent(actor):
-        if chosen is None and where == cockpit.HOME:
+        if chosen is None and where == tam_home.HOME:
             chosen = await queue_filters.chosen_on_home(desk, actor)
         return await queue_filters.board(desk, actor, chosen or Filter(), where)
-    accounts = cockpit.looked_after(desk, actor)
+    accounts = tam_home.looked_after(desk, actor)
     if not accounts:
         return None
     if chosen and chosen != Filter():
         own = [each for each in accounts if chosen.account in (None, each)]
         return await queue_filters.of_accounts(desk, actor, own, chosen)
-    name = await cockpit.chosen(desk, actor) if where == cockpit.HOME else cockpit.ALL
-    return await cockpit.board(desk, actor, accounts, name, where)
+    name = await tam_home.chosen(desk, actor) if where == tam_home.HOME else tam_home.ALL
+    return await tam_home.board(desk, actor, accounts, name, where)
 
 
 def _shown(board: QueueBoard) -> Answer:
@@ -102,7 +102,7 @@ def _shown(board: QueueBoard) -> Answer:
 async def opened(desk: Desk, act: HomeOpened) -> Answer:
     """The actor's board as of now. Agents also see who is on duty."""
     try:
-        board = await board_of(desk, act.actor, cockpit.HOME)
+        board = await board_of(desk, act.actor, tam_home.HOME)
         said = await _facts(desk, act.actor)
     except ChannelsUnknown as why:
         return refusal(f"{why}.")
@@ -118,7 +118,7 @@ async def _facts(desk: Desk, actor: Actor) -> list[str]:
     policy = desk.directory.policy_on(now.date())
     if desk.directory.is_agent(actor):
         return [fact.tells for fact in policy.facts_for(ShownAt.QUEUE, None, now)]
-    looked_after = cockpit.looked_after(desk, actor)
+    looked_after = tam_home.looked_after(desk, actor)
     accounts = looked_after or await queue.accounts_of(desk, actor.user)
     shown_at = ShownAt.TAM if looked_after else ShownAt.HOME
     told = [

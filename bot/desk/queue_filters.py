@@ -10,7 +10,7 @@ from bot.clock import real_now
 from bot.config.settings import Account
 from bot.desk import queue
 from bot.desk.desk import Desk, refusal
-from bot.desk.tam.cockpit import FILTER_LIFE, HOME, LIST, filter_buttons
+from bot.desk.tam.tam_home import FILTER_LIFE, HOME, LIST, filter_buttons
 from bot.model.address import Actor
 from bot.model.inbound import Answer, Done, Press, Show
 from bot.model.queue import QueueEntry, QueuePage

@@ -12,12 +12,12 @@ from structlog.contextvars import bound_contextvars
 from bot import spans, telemetry
 from bot.config.directory import PolicyVersionMissing
 from bot.desk import channels, home, queue, queue_filters, writing
-from bot.desk.agents import assign, replies, send_to_customer
+from bot.desk.agents import assign, reply, send_to_customer
 from bot.desk.desk import Desk, refusal
 from bot.desk.intake import alarms, conversation, conversation_steps, entry_points, open
 from bot.desk.intake.form import FORM
-from bot.desk.tam import away, cockpit
-from bot.desk.ticket import acts, calls, direct_messages, milestones, pages, reply, severity, update
+from bot.desk.tam import away, tam_home
+from bot.desk.ticket import acts, calls, direct_messages, milestones, pages, severity, thread, update
 from bot.desk.ticket.short_forms import open_text_form, sent_before, sent_elsewhere, sent_too_late
 from bot.model.address import Actor, Place
 from bot.model.forms import OPENED_AT, form_key, is_expired
@@ -107,7 +107,7 @@ BUTTONS: dict[str, ButtonRoute | PublicButtonRoute] = {
     "acknowledge": ButtonRoute(AGENT, acts.acknowledge),
     "take": ButtonRoute(AGENT, acts.take),
     assign.FORM: ButtonRoute(AGENT, assign.ask),
-    "reply": ButtonRoute(AGENT, replies.ask),
+    "reply": ButtonRoute(AGENT, reply.ask),
     "update": ButtonRoute(AGENT, update.ask),
     "milestone": ButtonRoute(AGENT, milestones.milestone),
     milestones.FORM: ButtonRoute(AGENT, milestones.milestone),
@@ -118,14 +118,14 @@ BUTTONS: dict[str, ButtonRoute | PublicButtonRoute] = {
     "hold": ButtonRoute(AGENT, _opens("hold")),
     "resume": ButtonRoute(AGENT, acts.resume),
     "resolve": ButtonRoute(AGENT, _opens("resolve")),
-    "draft_send": ButtonRoute(AGENT, reply.send),
-    "draft_edit": ButtonRoute(AGENT, reply.edit),
+    "draft_send": ButtonRoute(AGENT, thread.send),
+    "draft_edit": ButtonRoute(AGENT, thread.edit),
     "alert_acknowledge": ButtonRoute(RECIPIENT, direct_messages.acknowledge),
     "alert_call": ButtonRoute(RECIPIENT, direct_messages.call),
     "alert_delegate": ButtonRoute(RECIPIENT, direct_messages.delegate),
     "alert_snooze": ButtonRoute(RECIPIENT, direct_messages.ask_to_snooze),
     queue_filters.ACTION: PublicButtonRoute(queue_filters.press, AGENT),
-    cockpit.ACTION: PublicButtonRoute(cockpit.press_filter, TAM),
+    tam_home.ACTION: PublicButtonRoute(tam_home.press_filter, TAM),
     away.BACK.action: PublicButtonRoute(away.pressed_back, TAM),
     "page_acknowledge": ButtonRoute(RECIPIENT, pages.acknowledge),
     "page_call": ButtonRoute(RECIPIENT, pages.call),
@@ -135,11 +135,11 @@ BUTTONS: dict[str, ButtonRoute | PublicButtonRoute] = {
 
 FORMS: dict[str, FormRoute | PublicFormRoute] = {
     FORM: PublicFormRoute(open.submit),
-    "add_details": FormRoute(PARTICIPANT, reply.send_details),
+    "add_details": FormRoute(PARTICIPANT, thread.send_details),
     "escalate": FormRoute(PARTICIPANT, acts.escalate),
     "call_request": FormRoute(PARTICIPANT, calls.submit),
     assign.FORM: FormRoute(AGENT, assign.submit),
-    "reply": FormRoute(AGENT, replies.submit),
+    "reply": FormRoute(AGENT, reply.submit),
     send_to_customer.FORM: FormRoute(AGENT, send_to_customer.submit),
     "update": FormRoute(AGENT, update.submit),
     "severity": FormRoute(AGENT, severity.submit),
@@ -222,8 +222,8 @@ async def _answer(desk: Desk, inbound: Inbound) -> Answer:
                 return await _route_submission(desk, inbound)
             case FormChanged() | FormClosed() if not _is_complete(inbound):
                 return Done()
-            case FormChanged(form=replies.FORM):
-                return await replies.changed(desk, inbound, await desk.ticket(inbound.context["ticket"]))
+            case FormChanged(form=reply.FORM):
+                return await reply.changed(desk, inbound, await desk.ticket(inbound.context["ticket"]))
             case FormChanged():
                 return await open.form_changed(desk, inbound)
             case FormClosed():

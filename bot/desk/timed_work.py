@@ -12,7 +12,7 @@ from functools import partial
 import structlog
 
 from bot.clock import later
-from bot.desk import channels, notes, ticket_board, unticketed
+from bot.desk import channels, quiet_hours, ticket_board, unticketed
 from bot.desk.desk import BOARD, LOCK_LIFE, Desk
 from bot.desk.tam import forecast, monthly
 from bot.logs import log_fault
@@ -56,7 +56,10 @@ class TimedWork:
     @property
     def handlers(self) -> dict[str, Callable[[Timer, datetime], TimerResult]]:
         """The timer handlers, by kind."""
-        return {**dict.fromkeys(WORK, self.on_timer), notes.KIND: partial(notes.on_timer, self.desk)}
+        return {
+            **dict.fromkeys(WORK, self.on_timer),
+            quiet_hours.KIND: partial(quiet_hours.on_timer, self.desk),
+        }
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from bot.clock import parse_instant, real_now
 from bot.config.settings import Account
 from bot.desk.desk import Desk
-from bot.desk.ticket.reply import ticket_below
+from bot.desk.ticket.thread import ticket_below
 from bot.model.address import Actor, Location, MessageRef, Place
 from bot.model.inbound import MessageChanged, Posted, Press
 from bot.model.views import Notice, View

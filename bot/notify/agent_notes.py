@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from bot.config.alerts import is_monitoring
+from bot.config.alarms import is_monitoring
 from bot.config.directory import DeskDuty
 from bot.model.address import Location
 from bot.model.views import Button, Link, Notice, Part, Quote, RichText, Strong, Style

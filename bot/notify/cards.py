@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.config.alerts import is_monitoring
+from bot.config.alarms import is_monitoring
 from bot.config.directory import Directory
 from bot.model.facts import lines_of
 from bot.model.queue import QueueEntry, QueueSummary

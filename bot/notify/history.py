@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import assert_never
 
-from bot.config.alerts import is_monitoring
+from bot.config.alarms import is_monitoring
 from bot.model.address import Person
 from bot.model.views import HistoryLine
 from bot.notify import emergency_texts

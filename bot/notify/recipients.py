@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import assert_never
 
-from bot.config.alerts import is_monitoring
+from bot.config.alarms import is_monitoring
 from bot.config.directory import Directory
 from bot.model.address import Place
 from bot.model.views import Audience, Part

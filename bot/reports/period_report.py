@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from bot.config.alerts import is_monitoring
+from bot.config.alarms import is_monitoring
 from bot.config.directory import Directory
 from bot.notify.agent_notes import RESOLVED
 from bot.ports import Archive, Selection, StoredTicket

@@ -12,7 +12,7 @@ from sla_core.catalog import ics, schema
 from sla_core.catalog.crosscheck import unknown
 from sla_core.catalog.pitfalls import holiday_faults
 from sla_core.hours.openings import AnnualDay, Closures, EndClosures, ListedDays, PublicHolidays, through
-from sla_core.hours.published import HALF_DAY, YEARS
+from sla_core.hours.public_holidays import HALF_DAY, YEARS
 
 FILE = "calendars.toml"
 UTC = ZoneInfo("UTC")

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from sla_core.hours.published import HalfDay, PublicHolidays
+from sla_core.hours.public_holidays import HalfDay, PublicHolidays
 
 # The library is slow to load, so only calendars that need it import it.
 if TYPE_CHECKING:

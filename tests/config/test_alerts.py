@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.config.alerts import AlertFormat, AlertSource
+from bot.config.alarms import AlarmFormat, AlarmSource
 from bot.config.environment import check_environment, read_environment, variable
 from bot.config.settings import load_desk
 from sla_core.catalog.load import Faults
@@ -52,7 +52,7 @@ def test_the_contracts_example_is_read_without_its_secret(
     path = tmp_path / "frontline.toml"
     path.write_text(DESK_FILE + GOOD, encoding="utf-8")
     (source,) = load_desk(path).alerts
-    assert source == AlertSource("prod", AlertFormat.ALERTMANAGER, "acme", "S1", "$ALERTS_SECRET")
+    assert source == AlarmSource("prod", AlarmFormat.ALERTMANAGER, "acme", "S1", "$ALERTS_SECRET")
     assert source.who.name == "prod monitoring"
 
 

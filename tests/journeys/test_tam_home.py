@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.desk import home
-from bot.desk.tam import cockpit
+from bot.desk.tam import tam_home
 from bot.model.address import Actor, Place
 from bot.model.inbound import HomeOpened, Press, Show
 from bot.model.views import QueueBoard
@@ -111,13 +111,13 @@ async def test_on_a_message_the_filter_answers_with_the_board(tmp_path: Path) ->
     assert isinstance(answer, Show)
     assert isinstance(answer.view, QueueBoard)
     assert keys(answer.view) == {"Acme GmbH": [key]}
-    assert await cockpit.chosen(desk.desk, DANA) == cockpit.ALL
+    assert await tam_home.chosen(desk.desk, DANA) == tam_home.ALL
 
 
 @pytest.mark.parametrize("value", ["home|all", "home|", "list|nothing", "garbage"])
 async def test_nobody_else_may_filter(tmp_path: Path, value: str) -> None:
     desk = await open_desk(tmp_path, MONDAY, FILE)
-    act = Press(desk.envelope(), desk.clock.now(), ALICE, DM, None, cockpit.ACTION, value)
+    act = Press(desk.envelope(), desk.clock.now(), ALICE, DM, None, tam_home.ACTION, value)
     assert "Technical Account Manager" in answer_text(await desk.answers(act))
 
 

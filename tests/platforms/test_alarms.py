@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from adapters.web import WebServer
-from adapters.web.hooks import AlertHooks
+from adapters.web.hooks import AlarmHooks
 from bot.desk.routes import dispatch
 from bot.model.views import Audience
 from tests.desk_file import ROTAS, SLACK, TEAMS, TEAMS_ACME, account, desk_file
@@ -96,7 +96,7 @@ async def watched(open_workplace: OpenWorkplace, tmp_path: Path) -> AsyncIterato
             story = await open_story(tmp_path, file_of(platform, vendor), clock, store, [workplace])
             story.desk.key_values = store
             sources = story.desk.directory.settings.alerts
-            hooks = AlertHooks(sources, {"prod": SECRET}, dispatch(story.desk), clock)
+            hooks = AlarmHooks(sources, {"prod": SECRET}, dispatch(story.desk), clock)
             server = WebServer("127.0.0.1", 0, hooks.routes(), ready)
             await server.start()
             open_ones.push_async_callback(server.stop)

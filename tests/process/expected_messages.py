@@ -12,7 +12,7 @@ from adapters.slack.rendering.block_kit import MrkdwnRenderer, message_metadata
 from adapters.slack.rendering.messages import render_message
 from bot.config.directory import Directory
 from bot.config.settings import load_desk
-from bot.desk import notes
+from bot.desk import quiet_hours
 from bot.model.address import Location, UserRef
 from bot.model.views import Audience, Mention, Notice
 from bot.notify import cards, recipients, texts
@@ -69,10 +69,10 @@ class ExpectedMessages:
         first = min(ticket.opened.at for ticket in self.tickets.values()).date()
         people = self.directory.settings.people
         days = [first + timedelta(days=number) for number in range(MOST_DAYS)]
-        marks = {mark(f"{notes.TOPIC}/forecast/{person}/{day}") for person in people for day in days}
+        marks = {mark(f"{quiet_hours.TOPIC}/forecast/{person}/{day}") for person in people for day in days}
         months = {f"{day:%Y-%m}" for day in (first - timedelta(days=31), *days)}
         return marks | {
-            mark(f"{notes.TOPIC}/monthly/{account}/{month}/{person}")
+            mark(f"{quiet_hours.TOPIC}/monthly/{account}/{month}/{person}")
             for account in self.directory.settings.accounts
             for month in months
             for person in people

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.web import WebServer
-from adapters.web.hooks import LARGEST, AlertHooks, NotUnderstood, alarm_of
-from bot.config.alerts import AlertFormat, AlertSource
+from adapters.web.hooks import LARGEST, AlarmHooks, NotUnderstood, alarm_of
+from bot.config.alarms import AlarmFormat, AlarmSource
 from bot.model.inbound import AlarmChanged, Answer, Done, Inbound, Show
 from bot.model.views import Notice
 from bot.ports import StoreUnavailable
@@ -28,8 +28,8 @@ from tests.web.test_signatures import SECRETS, signed
 NOW = "2026-03-21T01:30:00Z"
 SIGNED, PLAIN = SECRETS
 SOURCES = [
-    AlertSource("prod", AlertFormat.ALERTMANAGER, "acme", "S1", "$PROD"),
-    AlertSource("app", AlertFormat.JSON, "acme", "S1", "$APP"),
+    AlarmSource("prod", AlarmFormat.ALERTMANAGER, "acme", "S1", "$PROD"),
+    AlarmSource("app", AlarmFormat.JSON, "acme", "S1", "$APP"),
 ]
 FIRING = {"id": "db-1", "status": "firing", "summary": "Database is down", "details": "No leader."}
 
@@ -93,7 +93,7 @@ class Hooks:
 
 @asynccontextmanager
 async def listening(hooks: Hooks) -> AsyncIterator[Hooks]:
-    made = AlertHooks(SOURCES, {"prod": SIGNED, "app": PLAIN}, hooks.dispatch, HeldClock(NOW))
+    made = AlarmHooks(SOURCES, {"prod": SIGNED, "app": PLAIN}, hooks.dispatch, HeldClock(NOW))
     server = WebServer("127.0.0.1", 0, made.routes(), ready)
     await server.start()
     hooks.address = server.address
@@ -210,7 +210,7 @@ async def test_what_is_not_signed_is_not_read(hooks: Hooks) -> None:
 
 
 async def test_a_hook_without_a_secret_accepts_nobody() -> None:
-    made = AlertHooks(SOURCES, {}, Hooks().dispatch, HeldClock(NOW))
+    made = AlarmHooks(SOURCES, {}, Hooks().dispatch, HeldClock(NOW))
     server = WebServer("127.0.0.1", 0, made.routes(), ready)
     await server.start()
     hooks = Hooks(address=server.address)
@@ -219,7 +219,7 @@ async def test_a_hook_without_a_secret_accepts_nobody() -> None:
 
 
 async def test_without_sources_there_is_no_hook() -> None:
-    assert AlertHooks([], {}, Hooks().dispatch, HeldClock(NOW)).routes() == []
+    assert AlarmHooks([], {}, Hooks().dispatch, HeldClock(NOW)).routes() == []
 
 
 # What is refused, and why -------------------------------------------------------------------------
@@ -344,8 +344,8 @@ _SMALL = st.fixed_dictionaries(
 _BODIES = st.binary() | (_JSON | _GROUPS | _SMALL).map(lambda value: json.dumps(value).encode())
 
 
-@given(_BODIES, st.sampled_from(AlertFormat))
-def test_no_body_breaks_a_parser(body: bytes, format: AlertFormat) -> None:
+@given(_BODIES, st.sampled_from(AlarmFormat))
+def test_no_body_breaks_a_parser(body: bytes, format: AlarmFormat) -> None:
     """Either an alarm that any store takes, or a sentence."""
     says = ""
     try:

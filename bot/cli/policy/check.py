@@ -18,9 +18,9 @@ from rich.table import Table
 from bot.cli.app import DONE, FAULT, print_faults, print_json
 from bot.cli.policy import trace
 from bot.cli.policy.explain import explanation
+from bot.cli.policy.lookup import UsageFault, local_at_both_ends
 from bot.cli.policy.oncall import ReadFeeds, fetch, rota_warnings
 from bot.cli.policy.reach import reach_warnings
-from bot.cli.policy.shared import UsageFault, local_at_both_ends
 from bot.clock import real_now, utc_text
 from bot.config.settings import DeskSettings, load_desk
 from sla_core.calendar import BusinessCalendar

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bot.cli.app import DONE, print_json
-from bot.cli.policy.shared import (
+from bot.cli.policy.lookup import (
     UsageFault,
     desk_path,
     duration_text,

@@ -15,8 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from bot.cli.app import DONE, FAULT, print_faults, print_json
+from bot.cli.policy.lookup import UsageFault, desk_path, local_text, parse_at
 from bot.cli.policy.reach import is_reachable, platform_names
-from bot.cli.policy.shared import UsageFault, desk_path, local_text, parse_at
 from bot.clock import real_now, utc_text
 from bot.config.settings import DeskSettings, load_desk
 from bot.model.address import Person

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bot.cli.app import DONE, print_json
-from bot.cli.policy.shared import plan_of
+from bot.cli.policy.lookup import plan_of
 from bot.clock import real_now
 from sla_core.catalog.load import load
 from sla_core.policy import Plan, Policy, version_at

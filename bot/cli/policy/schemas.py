@@ -11,7 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from bot.cli.app import DONE, print_json
-from bot.cli.policy.shared import UsageFault
+from bot.cli.policy.lookup import UsageFault
 from sla_core.catalog import schema
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -10,7 +10,7 @@ import typer
 from bot.cli.app import OPERATE
 
 if TYPE_CHECKING:
-    from bot.cli.reports.session import OpenArchive
+    from bot.cli.reports.options import OpenArchive
 
 _REPORT = """\b
 Examples:
@@ -52,8 +52,8 @@ def add_commands(app: typer.Typer, archive: OpenArchive) -> None:
         Attainment by account, month, severity and promise, breaches with what counted, time in each state,
         ratings, open questions of the policy with both readings, and uptime where the policy promises it.
         """
+        from bot.cli.reports.options import Request
         from bot.cli.reports.report import run_report
-        from bot.cli.reports.session import Request
 
         return run_report(Request(account, since, until, format_), outages, archive)
 
@@ -70,8 +70,8 @@ def add_commands(app: typer.Typer, archive: OpenArchive) -> None:
 
         Tickets count by their opening. csv needs ./frontline.toml (FRONTLINE_CONFIG) for the policies.
         """
+        from bot.cli.reports.options import Request
         from bot.cli.reports.report import run_export
-        from bot.cli.reports.session import Request
 
         return run_export(Request(account, since, until, format_), archive)
 

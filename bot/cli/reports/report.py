@@ -12,7 +12,7 @@ from rich.console import Console
 
 from bot.cli.app import DONE, print_faults
 from bot.cli.progress import progress_bar
-from bot.cli.reports.session import OpenArchive, Request, outcome, reading, write_text
+from bot.cli.reports.options import OpenArchive, Request, outcome, reading, write_text
 from bot.clock import parse_instant
 from bot.faults import OperatorFault
 from bot.reports.event_chain import Audit, audit
@@ -35,7 +35,7 @@ def run_report(request: Request, outages: Path | None, archive: OpenArchive) -> 
 
         write_text(map(csv_line, [REPORT_HEAD, *report_rows(made.tally)]))
     elif format_ == "html":
-        from bot.reports.formats.page import page
+        from bot.reports.formats.html import page
 
         write_text([page(made)])
     elif format_ == "png":

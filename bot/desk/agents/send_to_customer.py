@@ -8,10 +8,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.desk import writing
-from bot.desk.agents.replies import FILES, can_copy_files
+from bot.desk.agents.reply import FILES, can_copy_files
 from bot.desk.desk import Desk, refusal
-from bot.desk.ticket.reply import ticket_below
 from bot.desk.ticket.short_forms import NEXT, TEXT, TURNS, next_turn, text_of, titled, why_not_sent
+from bot.desk.ticket.thread import ticket_below
 from bot.model.address import Place
 from bot.model.forms import ChoiceField, Form, TextField, opening_context
 from bot.model.inbound import Answer, Ask, Done, MessageAction, Show, Submission

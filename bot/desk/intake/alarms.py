@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from bot.clock import real_now
-from bot.config.alerts import AlertSource
+from bot.config.alarms import AlarmSource
 from bot.desk.desk import Desk
 from bot.desk.intake.form import LONGEST_DETAILS, LONGEST_SUMMARY, opening_notes, plan_exception
 from bot.desk.rarity import open_counted
@@ -45,7 +45,7 @@ async def changed(desk: Desk, alarm: AlarmChanged) -> Answer:
     return Done(ticket=ticket)
 
 
-async def _fired(desk: Desk, source: AlertSource, alarm: AlarmChanged) -> str:
+async def _fired(desk: Desk, source: AlarmSource, alarm: AlarmChanged) -> str:
     name = _name(alarm)
     keys = await _tickets(desk, name)
     ticket = await _open_one(desk, keys)
@@ -71,7 +71,7 @@ async def _fired(desk: Desk, source: AlertSource, alarm: AlarmChanged) -> str:
     return ticket.key
 
 
-async def _ended(desk: Desk, source: AlertSource, alarm: AlarmChanged) -> str:
+async def _ended(desk: Desk, source: AlarmSource, alarm: AlarmChanged) -> str:
     """Notes on the open ticket that the alarm is over. Returns the last ticket's key if none is open."""
     keys = await _tickets(desk, _name(alarm))
     ticket = await _open_one(desk, keys)
@@ -89,7 +89,7 @@ async def _ended(desk: Desk, source: AlertSource, alarm: AlarmChanged) -> str:
 
 
 async def _open(
-    desk: Desk, source: AlertSource, envelope: str, summary: str, details: str
+    desk: Desk, source: AlarmSource, envelope: str, summary: str, details: str
 ) -> Appended | Duplicate:
     """Opens a ticket in the account's first channel. Neither the plan nor the severity refuses it."""
     account = desk.directory.settings.accounts[source.account]
@@ -158,7 +158,7 @@ def _envelope(name: str, keys: Sequence[str]) -> str:
     return f"alarm/{name}/{keys[-1] if keys else ''}"
 
 
-def _last_report(ticket: Ticket, source: AlertSource) -> str:
+def _last_report(ticket: Ticket, source: AlarmSource) -> str:
     """What the source last said on the ticket."""
     for event in reversed(ticket.history):
         if isinstance(event, CustomerWrote) and event.by.id == source.who.id:

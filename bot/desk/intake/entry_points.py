@@ -15,7 +15,7 @@ from bot.config.settings import Account
 from bot.desk import channels, home, queue, ticket_board, unticketed
 from bot.desk.agents import send_to_customer
 from bot.desk.desk import Desk, private_notice, refusal
-from bot.desk.intake import conversation, conversation_steps, courtesy, open
+from bot.desk.intake import conversation, conversation_steps, open, small_talk
 from bot.desk.intake.form import FORM
 from bot.desk.intake.prefill import (
     Prefill,
@@ -28,8 +28,8 @@ from bot.desk.intake.prefill import (
 )
 from bot.desk.queue_filters import LABELS, SYNONYMS, Filter, next_ticket
 from bot.desk.tam import away
-from bot.desk.ticket import acts, reply
-from bot.desk.ticket.reply import ticket_below
+from bot.desk.ticket import acts, thread
+from bot.desk.ticket.thread import ticket_below
 from bot.desk.web import sign_in
 from bot.model.address import Actor, MessageRef, Place
 from bot.model.inbound import Answer, Ask, Command, Done, EntryPoint, MessageChanged, Posted, Press, Show
@@ -92,7 +92,7 @@ async def get_help(desk: Desk, press: Press) -> Answer:
 async def on_message(desk: Desk, said: Posted) -> Answer:
     """Handles a message: an answer to our question, the beginning of a ticket, or a part of a thread."""
     if said.from_app:
-        return await reply.on_thread_message(desk, said)
+        return await thread.on_thread_message(desk, said)
     if said.thread is None and not said.place.direct:
         await channels.on_message(desk, said.place, said.message.id)
     answer = await conversation.on_message(desk, said)
@@ -103,9 +103,9 @@ async def on_message(desk: Desk, said: Posted) -> Answer:
     text = _text_for_desk(said)
     if text is None or (said.thread is not None and await ticket_below(desk, said.thread)):
         await unticketed.on_message(desk, said)
-        return await reply.on_thread_message(desk, said)
-    if said.place.direct and not said.files and courtesy.is_polite_only(text):
-        return private_notice(courtesy.WELCOME)
+        return await thread.on_thread_message(desk, said)
+    if said.place.direct and not said.files and small_talk.is_polite_only(text):
+        return private_notice(small_talk.WELCOME)
     about = said.thread or said.message
     return await command(
         desk, Command(said.key, said.at, said.actor, said.place, EntryPoint.WORDS, text, about)
@@ -115,7 +115,7 @@ async def on_message(desk: Desk, said: Posted) -> Answer:
 async def on_message_changed(desk: Desk, act: MessageChanged) -> Answer:
     """Handles an edit or a deletion. Posts a deleted `Get help` message or board again."""
     if act.text is not None or act.thread is not None:
-        return await reply.on_message_changed(desk, act)
+        return await thread.on_message_changed(desk, act)
     await channels.repost_deleted(desk, act.message)
     await ticket_board.repost_deleted(desk, act.message)
     await unticketed.on_deleted(desk, act)

@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 from bot.clock import parse_instant, real_now
 from bot.config.directory import zone_of
 from bot.config.settings import Account
-from bot.desk import channels, notes
+from bot.desk import channels, quiet_hours
 from bot.desk.desk import Desk, private_notice, refusal
 from bot.model.address import Actor, Person, Place
 from bot.model.forms import Form, TextField, opening_context
@@ -156,4 +156,4 @@ async def _announce(desk: Desk, person: Person, act: str, until: datetime | None
             backups.setdefault(account.tam_backup, []).append(account.name)
     for backup, names in backups.items():
         key, known = f"away/{act}/{backup}", desk.directory.settings.people[backup]
-        await notes.tell(desk, key, known, *says, *alert_texts.you_stand_in(names, until is not None))
+        await quiet_hours.tell(desk, key, known, *says, *alert_texts.you_stand_in(names, until is not None))

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from bot.clock import real_now
 from bot.config.directory import quiet_until, zone_of
 from bot.config.settings import Account
-from bot.desk import notes
+from bot.desk import quiet_hours
 from bot.desk.desk import Desk
 from bot.model.address import Person
 from bot.model.queue import QueueEntry
@@ -125,11 +125,11 @@ async def send(desk: Desk, person: Person, turn: Turn) -> None:
         return
     stored = await desk.key_values.get(TOPIC, person.id)
     told = json.loads(stored) if stored else {}
-    key = f"{notes.TOPIC}/forecast/{person.id}/{turn.day}"
+    key = f"{quiet_hours.TOPIC}/forecast/{person.id}/{turn.day}"
     if turn.stage == EVENING:
         said = told.get("text") and told["day"] == str(turn.day)
         if said and (line := await _evening(desk, person, turn, told)):
-            text = (*map(notes.read, told["text"]), *line)
+            text = (*map(quiet_hours.read, told["text"]), *line)
             content = Notice(text, Tone(told["tone"]))
             edit = Message(f"{key}/evening", None, ref, content, Priority.STATE, edits=key)
             await desk.store.enqueue([edit])
@@ -143,7 +143,7 @@ async def send(desk: Desk, person: Person, turn: Turn) -> None:
         coming = None  # she has read of it
     if (morning := await _morning(desk, person, turn, now, coming)) is not None:
         text, tone, due, value["season"] = *morning, str(coming.first) if coming else value["season"]
-        value |= {"text": [notes.stored(part) for part in text], "tone": tone, "due": due}
+        value |= {"text": [quiet_hours.stored(part) for part in text], "tone": tone, "due": due}
         await desk.store.enqueue([Message(key, None, ref, Notice(text, tone), Priority.STATE)])
     await _store(desk, person, value)
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from bot.config.directory import quiet_until, zone_of
 from bot.config.settings import Account
-from bot.desk import notes
+from bot.desk import quiet_hours
 from bot.desk.desk import Desk
 from bot.desk.tam.forecast import business_calendar, works
 from bot.model.address import Person
@@ -122,11 +122,13 @@ async def send_due(desk: Desk, id: str) -> None:
     if _tam(desk, account) is not None:
         for contact in desk.directory.told_first(account, now, escalated=False):
             person = desk.directory.settings.people[contact.person]
-            await notes.tell(desk, f"{key}/{person.id}", person, *text, *more, tone=Tone.CALM)
+            await quiet_hours.tell(desk, f"{key}/{person.id}", person, *text, *more, tone=Tone.CALM)
     if account.monthly_report and tally.volume.opened:
         place = desk.directory.channels_of(account)[0]
         said = Notice(text, Tone.CALM)
-        await desk.store.enqueue([Message(f"{notes.TOPIC}/{key}/channel", None, place, said, Priority.STATE)])
+        await desk.store.enqueue(
+            [Message(f"{quiet_hours.TOPIC}/{key}/channel", None, place, said, Priority.STATE)]
+        )
     await desk.key_values.put(TOPIC, account.id, str(month.first))
 
 

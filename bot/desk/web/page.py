@@ -10,7 +10,7 @@ from bot.config.directory import zone_of
 from bot.config.settings import Account
 from bot.desk import queue
 from bot.desk.desk import Desk
-from bot.desk.tam import cockpit
+from bot.desk.tam import tam_home
 from bot.desk.web.sign_in import Reader
 from bot.model.queue import QueueEntry
 from bot.model.views import Audience, PromiseLine, QueueRow, RichText
@@ -90,7 +90,7 @@ class PageSource:
         seen = {each.id: each for each in (reader.accounts or accounts.values())}
         found = await queue.page_of(desk, reader.accounts, queue.MAX_ENTRIES)
         due_first = sorted(found.entries, key=_due_order)[:MOST_TICKETS]
-        month, _ = cockpit.month_and_tomorrow(person, now)
+        month, _ = tam_home.month_and_tomorrow(person, now)
         entries = [each for each in await self._of_month(month) if each.account in seen and each.summary]
         breached = sorted(
             (each for each in entries if _last_missed(each, month)),
@@ -122,7 +122,7 @@ class PageSource:
                 del self._months[known]
         if month not in self._months:
             ids = [*self.desk.directory.settings.accounts]
-            self._months[month] = now, await self.desk.store.since(ids, month - cockpit.OLDER)
+            self._months[month] = now, await self.desk.store.since(ids, month - tam_home.OLDER)
         return self._months[month][1]
 
 
@@ -156,6 +156,6 @@ def _attainment(
 ) -> Iterator[Attainment]:
     for account in accounts:
         own = [each for each in entries if each.account == account.id]
-        kept, missed = cockpit.kept_and_missed(own, month)
+        kept, missed = tam_home.kept_and_missed(own, month)
         if kept + missed:
             yield Attainment(account.name, kept, kept + missed)

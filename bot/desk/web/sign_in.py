@@ -14,7 +14,7 @@ from secrets import token_urlsafe
 from bot.clock import real_now
 from bot.config.settings import Account
 from bot.desk.desk import Desk, private_notice, refusal, try_lock
-from bot.desk.tam import cockpit
+from bot.desk.tam import tam_home
 from bot.model.address import Actor, UserRef
 from bot.model.inbound import Answer, Show
 from bot.model.views import Link, Notice, When
@@ -63,7 +63,7 @@ def reader_of(desk: Desk, actor: Actor) -> Reader | None:
     """An agent sees all accounts, a TAM their own. None for everybody else."""
     if desk.directory.is_agent(actor):
         return Reader(actor, None)
-    accounts = cockpit.looked_after(desk, actor)
+    accounts = tam_home.looked_after(desk, actor)
     return Reader(actor, tuple(accounts)) if accounts else None
 
 

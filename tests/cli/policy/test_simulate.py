@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from bot.cli import progress
-from bot.cli.policy.shared import UsageFault
+from bot.cli.policy.lookup import UsageFault
 from bot.cli.policy.simulation.compare import Histories, SimulationRequest, simulate
 from bot.cli.policy.simulation.simulate import as_json
 from bot.cli.policy.simulation.tickets_csv import read_tickets

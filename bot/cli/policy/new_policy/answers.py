@@ -16,7 +16,7 @@ from bot.faults import OperatorFault
 from sla_core.catalog.files import Fault, Faults
 from sla_core.catalog.values import NONE, zone
 from sla_core.hours.amounts import parse_amount
-from sla_core.hours.published import PublicHolidays
+from sla_core.hours.public_holidays import PublicHolidays
 
 T = TypeVar("T")
 

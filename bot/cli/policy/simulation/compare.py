@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bot.cli.policy.shared import UsageFault
+from bot.cli.policy.lookup import UsageFault
 from bot.cli.policy.simulation.tickets_csv import (
     COLUMNS,
     PLAN,

@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bot.cli.app import DONE, print_json
-from bot.cli.policy.shared import UsageFault, duration_text, local_at_both_ends, local_text
+from bot.cli.policy.lookup import UsageFault, duration_text, local_at_both_ends, local_text
 from bot.cli.policy.simulation.compare import (
     COUNTED,
     PAGE,
@@ -285,7 +285,7 @@ def _utc_text_or_none(at: datetime | None) -> str | None:
 def run(request: SimulationRequest, histories: Histories, json_output: bool, html: Path | None) -> int:
     found = simulate(request, histories, real_now(), Console(stderr=True))
     if html is not None:
-        from bot.cli.policy.simulation.page import page
+        from bot.cli.policy.simulation.html import page
 
         try:
             html.write_text(page(found, _tables(found)), encoding="utf-8")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from bot.cli.policy.shared import FIRST_YEAR, LAST_YEAR, UsageFault, plan_of
+from bot.cli.policy.lookup import FIRST_YEAR, LAST_YEAR, UsageFault, plan_of
 from bot.cli.policy.simulation.csv_export import Export, decoded, read_export
 from bot.clock import parse_instant
 from sla_core.catalog.load import Fault, load, vendors

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from holidays import HolidayBase
 
+
 HALF_DAY, WORKDAY = "half_day", "workday"
 """Categories whose days close in the afternoon only, and not at all."""
 YEARS = range(2020, 2031)

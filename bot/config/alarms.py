@@ -22,7 +22,7 @@ _MONITORING = "alerts::"
 """The beginning of the address of a source, which has the form of a person's on a platform."""
 
 
-class AlertFormat(StrEnum):
+class AlarmFormat(StrEnum):
     """How a monitoring system writes its notifications."""
 
     ALERTMANAGER = "alertmanager"
@@ -30,11 +30,11 @@ class AlertFormat(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class AlertSource:
+class AlarmSource:
     """A monitoring system. `secret` names the environment variable, as in `$ALERTS_SECRET`."""
 
     name: str
-    format: AlertFormat
+    format: AlarmFormat
     account: str
     severity: str
     secret: str
@@ -62,8 +62,8 @@ class AlertsFile(BaseModel):
     secret: str
 
     @property
-    def source(self) -> AlertSource:
-        return AlertSource(self.name, AlertFormat(self.format), self.account, self.severity, self.secret)
+    def source(self) -> AlarmSource:
+        return AlarmSource(self.name, AlarmFormat(self.format), self.account, self.severity, self.secret)
 
 
 def alert_faults(
@@ -78,8 +78,8 @@ def alert_faults(
         key = f"alerts.{alert.name}"
         if not _NAME.fullmatch(alert.name):
             yield f"{key}.name", "is part of an address; write up to 24 of a-z, 0-9 and -, such as prod"
-        if alert.format not in tuple(AlertFormat):
-            yield f"{key}.format", unknown("format", alert.format, tuple(AlertFormat))
+        if alert.format not in tuple(AlarmFormat):
+            yield f"{key}.format", unknown("format", alert.format, tuple(AlarmFormat))
         if alert.account not in accounts:
             yield f"{key}.account", unknown("account", alert.account, accounts)
         if policy is not None and alert.severity not in policy.severities:

@@ -14,10 +14,11 @@ from rich.text import Text
 from bot.cli.policy.simulation.compare import COUNTED, PAGE, Comparison, Simulation
 from bot.clock import utc_text
 from bot.reports.formats.charts import FILLS, GREY, Chart, blank_figure, svg
-from bot.reports.formats.page import document, figure, table
+from bot.reports.formats.html import document, figure, table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
 
 _LETTERS = ("A", "B")
 
