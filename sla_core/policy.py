@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -360,10 +360,16 @@ class Policy:
         severity: str | None = None,
         answers: Answers | None = None,
         zone: str = "",
+        terms: Collection[Term] | None = None,
     ) -> Iterator[Fact]:
-        """The facts to show there at `now`. Without a plan, only those of every plan at any time."""
+        """The facts to show there at `now`. Without a plan, only those of every plan at any time.
+
+        `terms` are those of the order form; None if it is not known whether there are any.
+        """
         for fact in self.facts:
             if shown_at not in fact.shown or not fact.concerns(plan, severity, answers or {}):
+                continue
+            if fact.order_form is not None and (terms is None or fact.order_form is not bool(terms)):
                 continue
             if fact.hours is None or (
                 plan is not None and self.calendar(plan, fact.hours, zone).is_open(now) is not fact.outside

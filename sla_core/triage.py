@@ -251,6 +251,8 @@ class Fact:
     """The name of the hours on which it depends; None: it holds at any time."""
     outside: bool = False
     """Whether it holds outside these hours, not during them."""
+    order_form: bool | None = None
+    """Whether it is only for those who have, or have not, terms of an order form; None: for all."""
     label: str = ""
     """What stands before it on a card."""
 

@@ -166,7 +166,7 @@ async def pictures(program: str, scripts: list[str], out: Path) -> int:
             for look in looks_of(name):
                 file = out / f"teams-{name}-{look}.png"
                 await show(page, look)
-                complaints = await _drawn(page, scenes[name], scripts, look.endswith("dark"))
+                complaints = await draw(page, scenes[name], scripts, look.endswith("dark"))
                 faults += [f"{file.name}: {fault}" for fault in complaints]
                 faults += await too_low(page, name, ".ac-pushButton")
                 faults += await keep(page, file)
@@ -174,7 +174,8 @@ async def pictures(program: str, scripts: list[str], out: Path) -> int:
     return bool(faults)
 
 
-async def _drawn(page: chromium.Page, scene: Scene, scripts: list[str], dark: bool) -> list[str]:
+async def draw(page: chromium.Page, scene: Scene, scripts: list[str], dark: bool) -> list[str]:
+    """Shows the scene's cards on the page. Returns what the renderer objects to."""
     await page.write(f"<!doctype html><meta charset=utf-8><style>{STYLE}</style><body>")
     for script in scripts:
         await page.run("(text) => { (0, eval)(text) }", script)
@@ -187,27 +188,32 @@ async def _drawn(page: chromium.Page, scene: Scene, scripts: list[str], dark: bo
     return faults
 
 
+def scripts_in(renderer: Path) -> list[str] | None:
+    """The text of the renderer's scripts; None if it is not installed in this folder."""
+    modules = renderer / "node_modules"
+    files = [
+        modules / "adaptivecards" / "dist" / "adaptivecards.min.js",
+        modules / "markdown-it" / "dist" / "markdown-it.min.js",
+    ]
+    return [file.read_text("utf-8") for file in files] if all(map(Path.is_file, files)) else None
+
+
 def main() -> int:
     ask = argparse.ArgumentParser(description="Draw our cards by the official Adaptive Cards renderer.")
     ask.add_argument("--renderer", type=Path, default=RENDERER, help="where npm installed adaptivecards")
     ask.add_argument("--chromium", default=chromium.found())
     ask.add_argument("--out", type=Path, default=OUT)
     given = ask.parse_args()
-    modules = given.renderer / "node_modules"
-    scripts = [
-        modules / "adaptivecards" / "dist" / "adaptivecards.min.js",
-        modules / "markdown-it" / "dist" / "markdown-it.min.js",
-    ]
+    scripts = scripts_in(given.renderer)
     if not given.chromium:
         print("Missing: Chromium (apt-get install chromium), or name it: --chromium PATH", file=sys.stderr)
         return 1
-    if not all(script.is_file() for script in scripts):
+    if scripts is None:
         print(f"Missing: npm install --prefix {given.renderer} {PACKAGES}", file=sys.stderr)
         return 1
     given.out.mkdir(parents=True, exist_ok=True)
     try:
-        texts = [script.read_text("utf-8") for script in scripts]
-        return asyncio.run(pictures(given.chromium, texts, given.out))
+        return asyncio.run(pictures(given.chromium, scripts, given.out))
     except chromium.BrowserFault as fault:
         print(f"Chromium could not draw: {fault}", file=sys.stderr)
         return 1

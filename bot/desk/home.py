@@ -124,6 +124,6 @@ async def _facts(desk: Desk, actor: Actor) -> list[str]:
     told = [
         fact.tells
         for account in accounts
-        for fact in policy.facts_for(shown_at, account.plan, now, zone=account.zone)
+        for fact in policy.facts_for(shown_at, account.plan, now, zone=account.zone, terms=account.terms)
     ]
     return [*dict.fromkeys(told)]

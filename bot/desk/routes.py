@@ -334,7 +334,7 @@ def _refusal(desk: Desk, who: str, actor: Actor, place: Place, ticket: Ticket) -
         return None if relation == "customer" else refusal(f"Only the customer of {ticket.key} can do that.")
     if relation == "agent" or (relation == "customer" and who == PARTICIPANT):
         return None
-    vendor = desk.policy_of(ticket).vendor
+    vendor = desk.policy_of(ticket).name
     return refusal(
         f"Only agents of {vendor} can do that."
         if who == AGENT

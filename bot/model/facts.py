@@ -15,7 +15,9 @@ def facts_of(ticket: Ticket, policy: Policy, shown_at: ShownAt, now: datetime) -
     if ticket.state is not State.OPEN and shown_at is not ShownAt.WHY:
         return iter(())
     opened = ticket.opened
-    return policy.facts_for(shown_at, opened.plan, now, ticket.severity, opened.answers, opened.zone)
+    return policy.facts_for(
+        shown_at, opened.plan, now, ticket.severity, opened.answers, opened.zone, opened.terms
+    )
 
 
 def lines_of(ticket: Ticket, policy: Policy, shown_at: ShownAt, now: datetime) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from bot.config.alarms import is_monitoring
-from bot.config.directory import DeskDuty
+from bot.config.directory import LEADERSHIP, DeskDuty
 from bot.model.address import Location
 from bot.model.views import Button, Link, Notice, Part, Quote, RichText, Strong, Style
 from bot.notify import texts
@@ -44,7 +44,7 @@ def note(severity: str, earlier: Sequence[str], policy: Policy) -> str:
 def messages(
     factory: MessageFactory, event: Opened | SeverityChanged, afterwards: bool = False
 ) -> Iterator[Message]:
-    """Direct messages to leadership on call and to the TAM, except to those who opened or raised it.
+    """A direct message to leadership on call (MTA-17), except to whoever opened or raised it.
 
     After a change of severity, or if it was counted `afterwards`, also the note in triage, which an opening
     has among its other notes. The event names earlier tickets.
@@ -56,7 +56,7 @@ def messages(
     account = factory.account.name if factory.account else ""
     directory, opened = factory.directory, factory.ticket.opened
     acted = [directory.person_behind(who) for who in (opened.by, event.by)]
-    for id_ in dict.fromkeys(DeskDuty(directory).last_resort(opened.account, event.at)):
+    for id_ in DeskDuty(directory).on_call(LEADERSHIP, event.at)[:1]:
         person = directory.settings.people[id_]
         address = directory.direct_address(person, factory.channel.platform)
         if address is None or person in acted:

@@ -60,7 +60,7 @@ def taken(factory: MessageFactory, event: Alerted) -> Iterator[Message]:
     before = factory.before
     if event.act == "call" and before.call_requested is not None and before.caller is None:
         said = with_key(factory.ticket.key, f"{event.by.name} will call you.")
-        yield factory.to_customer((*said, *factory.opener()), what="caller")
+        yield factory.to_customer(said, what="caller")
 
 
 def reason_added(key: str, event: Escalated) -> RichText:

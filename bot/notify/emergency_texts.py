@@ -10,7 +10,7 @@ from datetime import date, datetime
 
 from bot.config.directory import Directory, back_on
 from bot.config.settings import Account
-from bot.model.views import Mention, Part, Quote, RichText, Strong
+from bot.model.views import Part, Quote, RichText, Strong
 from bot.text import in_sentence
 from sla_core.events import (
     Alerted,
@@ -95,7 +95,7 @@ def opened_for_contact(contact: FirstContact | None, stands_in: bool) -> str:
 def contact_on_card(ticket: Ticket, policy: Policy, directory: Directory, now: datetime) -> RichText:
     """For the customer's card: their first contact, or the backup meanwhile, and how to reach them.
 
-    Nobody is mentioned for a ticket of their own. Empty if the plan has no first contact.
+    Nobody is mentioned: a card that is posted would notify them. Empty if the plan has no first contact.
     """
     plan = policy.plans[ticket.opened.plan]
     account = directory.settings.accounts.get(ticket.opened.account)
@@ -106,11 +106,8 @@ def contact_on_card(ticket: Ticket, policy: Policy, directory: Directory, now: d
     present = directory.present_contact(account, now)
     if present is None:
         return begins, contact.name, *away_note(directory, account, now)
-    opened_it = directory.person_behind(ticket.opened.by) == present
-    address = None if opened_it else present.on(directory.channel_of(ticket).platform)
-    reached: list[Part] = [Mention(address, present.name) if address else present.name]
-    reached += [f", {present.email}"] if present.email else []
-    return begins, *reached, *away_note(directory, account, now)
+    email = f", {present.email}" if present.email else ""
+    return begins, f"{present.name}{email}", *away_note(directory, account, now)
 
 
 def away_note(directory: Directory, account: Account, now: datetime) -> RichText:

@@ -113,7 +113,7 @@ def line(event: Event, policy: Policy, people: Mapping[str, Person] = NO_ONE) ->
         case Extended():
             return f"{name} granted more time"
         case Held():
-            return f"{name} put the clocks on hold"
+            return f"{name} put the ticket on hold"
         case Resumed():
             return f"{name} ended the hold"
         case Escalated():

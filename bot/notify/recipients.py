@@ -9,8 +9,7 @@ from typing import assert_never
 
 from bot.config.alarms import is_monitoring
 from bot.config.directory import Directory
-from bot.model.address import Place
-from bot.model.views import Audience, Part
+from bot.model.views import Audience
 from bot.notify import agent_notes, calls, closing, emergency_texts, pages, silence, silence_texts, texts
 from bot.notify.message_factory import MessageFactory, card_key, reports
 from bot.notify.tam import direct_messages
@@ -227,7 +226,7 @@ class _EventMessages:
                 yield from pages.accepted(self.factory, event)
             case Handover() | Called():
                 return  # the pages say it
-            case ServicesDisabled():
+            case ServicesDisabled():  # the customer hears of both, and so does the TAM (MON-11)
                 said = texts.with_key(key, *emergency_texts.services_disabled(event))
                 to_customer = (*said, *self.factory.opener())
                 yield self.factory.to_customer(to_customer, Tone.WARN, Priority.STATE)
@@ -249,10 +248,7 @@ class _EventMessages:
                 yield from closing.redrawn(self.factory)
             case Reopened():
                 said = texts.reopened(self.ticket, self.policy, event)
-                yield self.factory.to_customer(said, priority=Priority.STATE)
-                is_paged = self.ticket.reopened_unanswered is not None and self._pages(self.ticket.severity)
-                mentions = () if is_paged else self.factory.responsible()
-                yield self.factory.to_triage((*said, *mentions), priority=Priority.STATE)
+                yield from self.factory.to_both(said)
                 yield from closing.redrawn(self.factory)
             case Warned():
                 said = texts.warned(self.ticket, event, self.policy)
@@ -281,6 +277,7 @@ class _EventMessages:
                 yield self.factory.to_triage(texts.alerted(key, event, self._name(event.to)))
                 yield from calls.taken(self.factory, event)
             case Nudged():
+                # A nudge without a mention would reach nobody (A18).
                 yield self.factory.to_customer((*closing.nudge(self.ticket), *self.factory.opener()))
             case ClosingAnnounced():
                 announced = closing.closing(key, event)
@@ -321,22 +318,24 @@ class _EventMessages:
             account = self.factory.account
             said = texts.new_ticket(self.ticket, account.name if account else event.account)
             yield self.factory.to_triage((*said, *mentions), what="opened")
-        yield from self._first_contact(triage)
+        yield from self._first_contact()
         if event.earlier:
             yield from agent_notes.messages(self.factory, event)
 
     def _pages(self, severity: str) -> bool:
         return self.policy.severities[severity].pages and bool(self.policy.steps)
 
-    def _first_contact(self, triage: Place) -> Iterator[Message]:
-        """Names the account's TAM, or who stands in, to agents, if the plan makes them the first contact."""
+    def _first_contact(self) -> Iterator[Message]:
+        """Names the account's TAM, or who stands in, to agents, if the plan makes them the first contact.
+
+        Without a mention: of the opening they get a direct message, which says what is expected of them.
+        """
         plan, directory, at = self.ticket.opened.plan, self.factory.directory, self.factory.at
         contact, account = self.policy.plans[plan].first_contact, self.factory.account
         person = directory.first_contact(account, plan, self.policy)
         if contact and account and person:
-            present = directory.present_contact(account, at)
-            names: list[Part] = self.factory.mention([present], triage) if present else [person.name]
-            names += emergency_texts.away_note(directory, account, at)
+            named = directory.present_contact(account, at) or person
+            names = (named.name, *emergency_texts.away_note(directory, account, at))
             yield self.factory.to_triage(
                 texts.first_contact(self.ticket.key, contact.name, names), what="contact"
             )

@@ -432,6 +432,7 @@ def fact(file: schema.FactFile) -> Fact:
         when=file.when,
         hours=file.during or file.outside,
         outside=file.outside is not None,
+        order_form=file.order_form,
         label=file.label,
     )
 

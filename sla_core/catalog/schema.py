@@ -60,6 +60,7 @@ class FactFile(Cited):
     when: dict[str, frozenset[str]] = {}
     during: str | None = None
     outside: str | None = None
+    order_form: bool | None = None
 
 
 class ReadingFile(Strict):

@@ -22,12 +22,12 @@ from tests.waiting import turns
 MIA = person("Mia")
 
 
-def monta(tam: str | None = "dana", leadership: str = "mia") -> str:
+def monta(leadership: str = "mia") -> str:
     return desk_file(
         "monta",
         rotas={"partner_support": ["bob"], "support_24_7": ["eve"], "leadership": [leadership]},
         people=["dana", "bob", "eve", "mia"],
-        accounts=[account(name="Acme Charging", plan="partner", tam=tam)],
+        accounts=[account(name="Acme Charging", plan="partner")],
     ) + alerts(severity="P1")
 
 
@@ -42,8 +42,8 @@ async def told(desk: DeskInMemory, who: Actor) -> list[str]:
     return [said.text for said in desk.direct(who) if "of this quarter" in said.text]
 
 
-async def test_a_second_p1_in_a_quarter_is_told_to_leadership_and_the_tam(desk: DeskInMemory) -> None:
-    """MTA-17: plain, with key and link, and which ticket was the first; the first P1 is told to nobody."""
+async def test_a_second_p1_in_a_quarter_is_told_to_leadership(desk: DeskInMemory) -> None:
+    """MTA-17, warn the lead: with key and link, and which ticket was the first. The TAM is told nothing."""
     desk.chat.links_begin = "https://chat.example"
     first = await desk.submits(ALICE, "Everything is down", P1)
     assert await told(desk, MIA) + await told(desk, DANA) == []
@@ -54,7 +54,7 @@ async def test_a_second_p1_in_a_quarter_is_told_to_leadership_and_the_tam(desk: 
         f"The first one was {first}. Acme Charging, P1: “Down again” Owner: unassigned."
     )
     assert said.endswith(f"Open {second}")
-    assert await told(desk, DANA) == [said]
+    assert await told(desk, DANA) == []
     (message,) = [m for m in desk.direct(MIA) if "of this quarter" in m.text]
     assert isinstance(message.view, Notice)
     assert message.view.buttons == ()
@@ -80,7 +80,7 @@ async def test_a_ticket_that_is_raised_counts_as_well(desk: DeskInMemory) -> Non
     (said,) = await told(desk, MIA)
     assert said.startswith(f"{raised} This is P1 number 2 of this quarter")
     assert f"The first one was {first}." in said
-    assert await told(desk, DANA) == [said]
+    assert await told(desk, DANA) == []
     note = "Please note: this is P1 number 2 of this quarter; the policy expects at most 1."
     assert [note in text for text in desk.thread(raised, Audience.AGENTS)].count(True) == 1
     assert not any("of this quarter" in text for text in desk.thread(raised))
@@ -185,22 +185,15 @@ async def test_one_that_is_opened_while_another_is_raised_is_counted(tmp_path: P
 
 
 async def test_who_opened_or_raised_it_is_not_told(tmp_path: Path) -> None:
-    """MTA-17: Dana opens it for her customer, and Bob, who is leadership here, raises the next one."""
+    """MTA-17: Bob is leadership here. He opens one for a customer, and raises another."""
     desk = await open_desk(tmp_path, TUESDAY, monta(leadership="bob"))
     await desk.submits(ALICE, "Everything is down", P1)
-    second = await desk.submits(DANA, "Down again", P1)
-    assert (len(await told(desk, BOB)), await told(desk, DANA)) == (1, [])
+    await desk.submits(BOB, "Down again", P1)
     third = await desk.submits(ALICE, "Charging fails", P2)
     await desk.submits_form(BOB, "Change severity", third, severity="P1", text="It is down for all.")
-    assert [text[:6] for text in await told(desk, BOB)] == [second]
-    assert [text[:6] for text in await told(desk, DANA)] == [third]
-
-
-async def test_without_a_tam_leadership_alone_is_told(tmp_path: Path) -> None:
-    desk = await open_desk(tmp_path, TUESDAY, monta(tam=None))
-    for summary in ("Everything is down", "Down again"):
-        await desk.submits(ALICE, summary, P1)
-    assert (len(await told(desk, MIA)), await told(desk, DANA)) == (1, [])
+    assert await told(desk, BOB) == []
+    fourth = await desk.submits(ALICE, "And again", P1)
+    assert [text[:6] for text in await told(desk, BOB)] == [fourth]
 
 
 async def test_a_policy_without_such_a_rule_tells_nobody(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ async def test_an_agents_plain_message_means_we_go_on(a_desk: OpenDesk) -> None:
 
 
 async def test_three_business_days_after_we_wait_she_is_reminded_once(a_desk: OpenDesk) -> None:
-    """In the calendar of the first response: from Monday noon to Thursday noon. It mentions her."""
+    """In the calendar of the first response: Monday noon to Thursday noon. It mentions her (A18: a nudge)."""
     desk = await a_desk(MONDAY)
     key = await desk.submits(ALICE, "Bills are slow", S3)
     await desk.submits_form(BOB, "Reply", key, text="Which customer is it?", next="customer")

@@ -21,8 +21,8 @@ from tests.harness import (
 )
 from tests.journeys.conftest import OpenDesk
 
-NOT_AN_AGENT = "Only agents of m3ter can do that."
-NOT_YOURS = "Only the customer of ACME-1 and agents of m3ter can do that."
+NOT_AN_AGENT = "Only agents of m3ter Support can do that."
+NOT_YOURS = "Only the customer of ACME-1 and agents of m3ter Support can do that."
 
 
 async def test_a_customer_cannot_press_agents_buttons_even_in_triage(a_desk: OpenDesk) -> None:

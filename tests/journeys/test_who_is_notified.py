@@ -13,6 +13,7 @@ import pytest
 
 from bot.model.address import UserRef
 from bot.model.views import Audience, Mention, Notice, View
+from tests.desk.ticket.test_way_up import presses_direct
 from tests.desk_file import TEAMS_TRIAGE, account, chat, desk_file
 from tests.desk_file import person as on_file
 from tests.harness import (
@@ -78,18 +79,17 @@ async def test_a_normal_ticket(a_desk: OpenDesk, messages: int) -> None:
     assert notified(desk) == {"Bob": 1, "Alice": 2, "Eve": messages}
 
 
-async def test_a_reopening_reaches_whoever_answered_and_nobody_for_her_own(a_desk: OpenDesk) -> None:
-    """The owner; in an emergency that nobody has answered, whoever is paged for it again."""
+async def test_a_reopening_mentions_nobody_but_pages_for_an_unanswered_emergency(a_desk: OpenDesk) -> None:
+    """It is no message of hers: the owner hears of her next one, of a warning and of a breach."""
     desk = await a_desk()
     key = await desk.submits(ALICE, "All is down", S1)
     await desk.submits_form(EVE, "Resolve", key, text="The queue runs again.")
     before = notified(desk)
     await desk.presses(ALICE, "Reopen", key)
-    assert notified(desk) - before == {"Eve": 1}
-    await desk.submits_form(EVE, "Resolve", key, text="Now it does.")
-    before = notified(desk)
-    await desk.presses(EVE, "Reopen", key)
     assert notified(desk) - before == {}
+    assert desk.thread(key, Audience.AGENTS)[-1].startswith(f"{key} Alice reopened this ticket.")
+    await desk.writes(ALICE, "It is down again.", key)
+    assert notified(desk) - before == {"Eve": 1}
 
     other = await a_desk()
     key = await other.submits(ALICE, "All is down", S1)
@@ -127,6 +127,22 @@ async def test_an_unanswered_ticket(a_desk: OpenDesk, owned: bool, agents: dict[
     unsaid = ("Taken", "Notified")
     assert [e for e in await desk.events(key) if e not in unsaid] == ["Opened", "Warned", "Breached"]
     assert notified(desk) == {**agents, "Dana": 3, "Alice": 1, "Mia": 1}
+
+
+async def test_an_unanswered_ticket_whose_warning_the_tam_acknowledges(a_desk: OpenDesk) -> None:
+    """As the issue counts: first line 3, the TAM 2, opener 1, everyone else 0."""
+    desk = await a_desk()
+    key = await desk.submits(ALICE, "Bills are slow", S2)
+    await desk.fast_forward(hours=3)
+    await presses_direct(desk, DANA, "Acknowledge")
+    await desk.fast_forward(hours=1)
+    assert [e for e in await desk.events(key) if e != "Notified"] == [
+        "Opened",
+        "Warned",
+        "Alerted",
+        "Breached",
+    ]
+    assert notified(desk) == {"Bob": 3, "Dana": 2, "Alice": 1}
 
 
 async def test_an_emergency_with_milestones(tmp_path: Path) -> None:

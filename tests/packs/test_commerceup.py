@@ -535,17 +535,20 @@ def test_who_takes_part_in_an_escalation(policy: Policy) -> None:
 
 
 async def test_the_account_manager_is_the_first_contact(tmp_path: Path) -> None:
-    """CUP-15: shown to the customer with an address, named to the agents, told of it and of escalations."""
+    """CUP-15, notify them first when present: one direct message for an opening, and no mention beside it.
+
+    The customer's card shows their address; agents read the name.
+    """
     desk = await a_desk(tmp_path)
     key = await desk.submits(ALICE, "The price list is wrong", C3)
     contact = rich_text(desk.card_view(key).contact)
-    assert contact == "Account manager, your first contact: @Dana, dana@commerceup.example"
+    assert contact == "Account manager, your first contact: Dana, dana@commerceup.example"
     assert desk.card_view(key, Audience.AGENTS).contact == ()
     (told,) = desk.direct(DANA)
     assert told.text.startswith("ACME-1 A new ticket was opened. You are the customer's account manager,")
     assert desk.thread(key, Audience.AGENTS) == [
         "ACME-1 New ticket from Acme Shoes, C3 (proposed). @Bob",
-        "ACME-1 The customer's account manager: @Dana",
+        "ACME-1 The customer's account manager: Dana",
     ]
     await desk.submits_form(ALICE, "Escalate", key, text="The sale begins today")
     assert "The sale begins today" in desk.direct(DANA)[-1].text
@@ -561,7 +564,7 @@ async def test_while_the_account_manager_is_away_another_person_hears_of_it(tmp_
     (told,) = desk.direct(BOB)
     assert "You stand in for the customer's account manager," in told.text
     assert "This is for Dana, who is away until" in told.text
-    instead = "@Bob (Dana is away until Tue 17 Mar 2026)"
+    instead = "Bob (Dana is away until Tue 17 Mar 2026)"
     assert rich_text(desk.card_view(key).contact) == f"Account manager, your first contact: {instead}"
     assert f"ACME-1 The customer's account manager: {instead}" in desk.thread(key, Audience.AGENTS)
     desk.desk.directory.away["bob"] = desk.clock.now() + timedelta(days=7)

@@ -53,7 +53,7 @@ class Case:
 
 
 US, UK = "855-222-6134", "+44 1425 600052"
-OPEN, CLOSED = "the portal is the door", "the emergency line is the door"
+OPEN, CLOSED = "through the portal, support.monetate.com", "on the emergency line"
 GOLD_HOURS, SILVER_HOURS = "to 17:00 US Eastern Time", "10:00 to 18:00 Central European Time"
 BETA = "selected beta features"
 
@@ -61,13 +61,13 @@ CASES = {
     "MON by day, America": Case(
         *("monetate", "north-america", EMERGENCY, BY_DAY),
         says={
-            "form": ("our office is open now", "Other doors: support.monetate.com"),
+            "form": ("our office is open now", "You can also reach us at support.monetate.com"),
             "preview": (OPEN, US),
             "card": (OPEN, US),
             "why": ("confirmed the receipt by itself", US),
             "help": (
                 "Everybody who sees an emergency may report it",
-                "Other doors:",
+                "You can also reach us at support.monetate.com",
                 "US Eastern office hours",
             ),
             "home": ("We monitor the platform at every hour",),
@@ -132,7 +132,7 @@ CASES = {
             "form": ("www.m3ter.com/docs", BETA),
             "why": (
                 "m3ter decides the severity",
-                "your order form on top",
+                "These are the terms of 10 February 2025",
                 "No time of resolution is promised",
             ),
             "help": ("at support.m3ter.com", "A metering SLA", "Support covers problems", "Gold:"),
@@ -140,6 +140,7 @@ CASES = {
             "queue": ("The first line answers alarms as well",),
         },
         lacks={
+            "why": ("order form",),
             "help": ("no phone",),
             "home": (SILVER_HOURS,),
             "agents": ("Professional Services", "Onboarding"),
@@ -255,3 +256,8 @@ async def test_an_order_form_s_own_clock_has_its_own_name(tmp_path: Path) -> Non
 
     other = await desk.submits(ALICE, "Usage is not counted", DOWN, Place("slack", "C0OTHER"))
     assert [line.label for line in desk.card_view(other).promises] == ["First response"]
+    precedence = "Where your order form says otherwise, it takes precedence."
+    assert precedence in answer_text(answer)
+    without = answer_text(await desk.presses(ALICE, "Why?", other))
+    assert "order form" not in without
+    assert "in force when this ticket was opened." in without

@@ -16,6 +16,7 @@ import aiohttp
 from aiohttp import web
 from markdown_it import MarkdownIt
 
+from adapters.sql.store import SqlStore
 from adapters.teams.adapter import Teams
 from adapters.teams.auth import BotRegistration
 from adapters.web import WebServer
@@ -290,11 +291,18 @@ def _kinds(children: Any) -> list[str]:
 
 
 @asynccontextmanager
-async def on_teams(clock: Clock, store: MemoryStore, app: BotRegistration = OURS) -> AsyncIterator[OnTeams]:
-    microsoft = Microsoft()
+async def on_teams(
+    clock: Clock,
+    store: MemoryStore | SqlStore,
+    app: BotRegistration = OURS,
+    running: Microsoft | None = None,
+) -> AsyncIterator[OnTeams]:
+    """The adapter behind its endpoint. A Microsoft that is `running` has the bot in its channels already."""
+    microsoft = running or Microsoft()
     if app.anonymous:
         microsoft.good.add("")
-    await microsoft.start()
+    if running is None:
+        await microsoft.start()
     ours = Teams(app, clock, store, store.ticket_of, endpoints=microsoft.cloud)
     workplace = OnTeams(microsoft, ours)
     await ours.start()
@@ -302,7 +310,8 @@ async def on_teams(clock: Clock, store: MemoryStore, app: BotRegistration = OURS
     await server.start()
     async with aiohttp.ClientSession() as workplace.session:
         workplace.url = f"{server.address}/api/messages"
-        await workplace.installed()
+        if running is None:
+            await workplace.installed()
         microsoft.calls.clear()
         yield workplace
     await ours.close()

@@ -14,7 +14,7 @@ from bot.desk.routes import dispatch
 from bot.desk.timed_work import TimedWork
 from bot.model.address import MessageRef
 from bot.model.views import Audience
-from bot.ports import Card
+from bot.ports import Card, Outbox
 from bot.runtime.delivery import Delivery
 from bot.runtime.scheduler import fire_due_timers, wake_due_tickets
 from tests.harness import HeldClock, directory_of
@@ -91,16 +91,8 @@ class Story:
         return min((at for at in due if at is not None), default=None)
 
     async def deliver(self) -> None:
-        """Until all is said that may be, however long the platforms let us wait between."""
         self.delivery_clock.at = max(self.delivery_clock.at, self.clock.at)
-        delivery = Delivery(self.desk, self.store, self.delivery_clock, WakeSignal())
-        while True:
-            while await delivery.deliver():
-                pass
-            soon = await self.store.next_ready(self.delivery_clock.at)
-            if soon is None or soon > self.delivery_clock.at + PATIENCE:
-                return
-            self.delivery_clock.at = soon
+        await deliver_all(self.desk, self.store, self.delivery_clock)
 
     # What people see --------------------------------------------------------------------------
 
@@ -133,6 +125,18 @@ class Story:
         """The names of what happened to the ticket, without the records of direct messages."""
         names = [type(happened).__name__ for happened in (await self.desk.ticket(KEY)).history]
         return [name for name in names if name != "Notified"]
+
+
+async def deliver_all(desk: Desk, outbox: Outbox, clock: HeldClock) -> None:
+    """Until all is said that may be, however long the platforms let us wait between."""
+    delivery = Delivery(desk, outbox, clock, WakeSignal())
+    while True:
+        while await delivery.deliver():
+            pass
+        soon = await outbox.next_ready(clock.at)
+        if soon is None or soon > clock.at + PATIENCE:
+            return
+        clock.at = soon
 
 
 async def open_story(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.desk import ticket_board
 from bot.model.address import MessageRef
 from bot.model.views import Audience
 from bot.ports import Card
@@ -133,6 +134,27 @@ async def test_a_link_known_after_both_cards_were_posted_comes_in_one_edit(
 
 def channel_of(on: OnSlack, audience: str) -> str:
     return on.acme.id if audience == "customer" else on.agents.id
+
+
+@BOTH
+async def test_the_boards_rows_lead_to_the_customers_card(opened: Opened, name: str) -> None:
+    """Each row to the card that its readers see, and nowhere else."""
+    desk = await opened(name)
+    await ticket_board.refresh(desk.desk, desk.customers.channel)
+    await desk.deliver()
+    (board,) = [
+        said.ref
+        for key, said in desk.store.outbox.items()
+        if key.startswith(f"{ticket_board.BOARDS}/") and said.ref and said.message.edits is None
+    ]
+    shown = desk.customers.displayed(board)
+    assert f"{KEY} Bills are slow" in " ".join(shown.text.split())
+    assert links(shown) == [address(desk.card(Audience.CUSTOMER))]
+
+    await desk.agent("Acknowledge")
+    await ticket_board.refresh(desk.desk, desk.customers.channel)
+    await desk.deliver()
+    assert links(desk.customers.displayed(board)) == [address(desk.card(Audience.CUSTOMER))]
 
 
 @BOTH

@@ -148,6 +148,8 @@ def _named(fact: Fact) -> str:
     parts = [", ".join(sorted(each)) for each in (fact.plans, fact.severities, fact.when) if each]
     if fact.hours is not None:
         parts.append(f"{'outside' if fact.outside else 'during'} {fact.hours}")
+    if fact.order_form is not None:
+        parts.append(f"{'with' if fact.order_form else 'without'} an order form")
     return f"fact ({'; '.join(parts)})" if parts else FACT
 
 

@@ -348,7 +348,7 @@ async def _history(desk: Desk, command: Command, text_command: TextCommand) -> A
         return found
     ticket, relation = found
     if relation != "agent":
-        return refusal(f"Only agents of {desk.policy_of(ticket).vendor} can read that.")
+        return refusal(f"Only agents of {desk.policy_of(ticket).name} can read that.")
     return send_to_customer.show(desk, command.place, ticket, text_command.page)
 
 
@@ -416,7 +416,7 @@ def _plan_lines(desk: Desk, account: Account) -> list[Part]:
     now = desk.clock.now()
     policy = desk.directory.policy_on(now.date())
     plan = policy.plans[account.plan]
-    facts = policy.facts_for(ShownAt.HELP, plan.id, now, zone=account.zone)
+    facts = policy.facts_for(ShownAt.HELP, plan.id, now, zone=account.zone, terms=account.terms)
     return [
         "\n",
         Strong(f"{policy.name}, {plan.name}:"),

@@ -213,7 +213,11 @@ def _intro(intake: IntakeContext, now: datetime) -> Iterator[str]:
         yield f"{peak.says} "
     account = intake.account
     facts = intake.policy.facts_for(
-        ShownAt.FORM, account.plan if account else None, now, zone=account.zone if account else ""
+        ShownAt.FORM,
+        account.plan if account else None,
+        now,
+        zone=account.zone if account else "",
+        terms=account.terms if account else None,
     )
     if said := " ".join(filter(None, (intake.policy.triage.intro, *(fact.tells for fact in facts)))):
         yield said
@@ -317,7 +321,9 @@ def preview(
     refused = plan_refusal(policy, policy.plans[account.plan], proposal)
     if refused is not None:
         return (Strong(f"{_named(policy, proposal)} cannot be reported here. "), refused)
-    facts = policy.facts_for(ShownAt.FORM, account.plan, now, proposal.severity, answers, account.zone)
+    facts = policy.facts_for(
+        ShownAt.FORM, account.plan, now, proposal.severity, answers, account.zone, account.terms
+    )
     told = [f"\n{cards.without_full_stop(fact.tells)}." for fact in facts if fact.follows_answers]
     phone = policy.plans[account.plan].phone_text(proposal.severity)
     by_phone = [f"\n{phone}."] if phone else []

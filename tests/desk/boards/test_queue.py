@@ -145,7 +145,8 @@ async def test_a_customer_cannot_take_a_ticket(desk: DeskInMemory) -> None:
     assert row.button
     message = replace(desk.posted[0], ref=replace(desk.posted[0].ref, place=DM))
     assert (
-        answer_text(await desk.presses_on(ALICE, message, row.button)) == "Only agents of m3ter can do that."
+        answer_text(await desk.presses_on(ALICE, message, row.button))
+        == "Only agents of m3ter Support can do that."
     )
     assert (await desk.ticket(key)).owner is None
 

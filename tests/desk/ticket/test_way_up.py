@@ -150,13 +150,13 @@ async def test_the_tam_is_asked_and_the_engineer_is_left_alone(tmp_path: Path) -
 
 
 async def test_the_customer_reads_who_calls_once_somebody_has_said_so(tmp_path: Path) -> None:
-    """MON-19, CUP-17: once, with her name; the button comes back for another call."""
+    """MON-19, CUP-17: once, with her name, and no mention; the button comes back for another call."""
     desk, key = await emergency(tmp_path)
     await asks_for_a_call(desk, key)
     assert "Request a call" not in desk.labels(key)
     assert fact(desk, key, "Call") == "Alice asked for one, Fri 20 Mar 2026, 18:00 EDT; Dana has been asked"
     await presses_direct(desk, DANA, "I'll call")
-    assert desk.thread(key)[-1] == "ACME-1 Dana will call you. @Alice"
+    assert desk.thread(key)[-1] == "ACME-1 Dana will call you."
     assert desk.thread(key, Audience.AGENTS)[-1] == "ACME-1 Dana will call the customer."
     assert (fact(desk, key, "Call") or "").endswith("; Dana will call")
     assert "Request a call" in desk.labels(key)
@@ -178,7 +178,7 @@ async def test_a_colleague_takes_the_call(tmp_path: Path) -> None:
     form = form_of(await presses_direct(desk, DANA, "Delegate"))
     await desk.sends(DANA, form, person="mia")
     await presses_direct(desk, MIA, "I'll call")
-    assert desk.thread(key)[-1] == "ACME-1 Mia will call you. @Alice"
+    assert desk.thread(key)[-1] == "ACME-1 Mia will call you."
 
 
 async def test_while_she_is_away_others_are_asked(tmp_path: Path) -> None:
