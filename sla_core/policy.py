@@ -435,6 +435,10 @@ class Policy:
         named += [duty.calendar for step in self.steps for duty in step.duties.values()]
         return any(self.calendar(plan, name).follows_customer for name in named)
 
+    def cited(self, source: Source) -> str:
+        """The vendor's document and the section; for a term of an order form, what it cites."""
+        return f"{self.document}, {source.where}" if source.in_document else source.where
+
     def freeze_at(self, now: datetime) -> tuple[Freeze, date] | None:
         """The freeze in force at `now`, and the first day after it; None if there is none."""
         for freeze in self.freezes:

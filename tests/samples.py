@@ -76,7 +76,7 @@ CUSTOMER = TicketCard(
         ("", "We work on this throughout support hours"),
         ("Fix", "to be deployed on Mon 7 Dec 2026, after the code freeze"),
     ),
-    contact=("Account manager, your first contact: Dana, dana@vendor.example",),
+    contact=("Your account manager: Dana, dana@vendor.example",),
     details="Since 09:12 each bill takes *minutes*.",
     answers=(("How is your production use affected?", "Reduced capacity, or a core function is impaired"),),
     buttons=(
@@ -163,7 +163,7 @@ BREACH = Notice(
     (
         Strong("ACME-7"),
         " ",
-        Strong("We missed the 1-hour next update"),
+        Strong("We missed the hourly update"),
         " (due ",
         When(NOON),
         "). Bob and Dana have been alerted. ",

@@ -31,19 +31,19 @@ MAX_TICKETS = 500
 MAX_KEYS = 10
 
 _CUT_OFF = {
-    ChannelChange.LEFT: ("the app was removed from it", "Add the app to it again."),
-    ChannelChange.ARCHIVED: ("it was archived", "Unarchive it."),
-    ChannelChange.DELETED: ("it was deleted", "Restore it."),
-    ChannelChange.UNSHARED: ("it is no longer shared with them", "Share it with them again."),
+    ChannelChange.LEFT: ("the app was removed from the channel", "Add the app to the channel again."),
+    ChannelChange.ARCHIVED: ("the channel was archived", "Unarchive it."),
+    ChannelChange.DELETED: ("the channel was deleted", "Restore it."),
+    ChannelChange.UNSHARED: ("the channel is no longer shared with them", "Share it with them again."),
 }
 """By change: what happened, and how to fix it."""
 _BACK = {
     ChannelChange.JOINED: (
-        "the app is in it again",
+        "the app is in the channel again",
         {ChannelChange.LEFT, ChannelChange.ARCHIVED, ChannelChange.DELETED},
     ),
-    ChannelChange.UNARCHIVED: ("it is open again", {ChannelChange.ARCHIVED, ChannelChange.DELETED}),
-    ChannelChange.SHARED: ("it is shared again", {ChannelChange.UNSHARED}),
+    ChannelChange.UNARCHIVED: ("the channel is open again", {ChannelChange.ARCHIVED, ChannelChange.DELETED}),
+    ChannelChange.SHARED: ("the channel is shared again", {ChannelChange.UNSHARED}),
 }
 """By change: what happened, and the changes that it undoes."""
 
@@ -96,9 +96,9 @@ async def _cut_off(desk: Desk, act: ChannelChanged, account: Account) -> None:
     await _store_state(desk, act)
     how, fix = _CUT_OFF[act.change]
     text = (
-        f"{account.name}'s channel ({act.place}) is cut off: {how}. ",
+        f"Messages no longer reach {account.name} in {act.place}: {how}. ",
         *await _counted(desk, await _open_tickets(desk, act.place, account)),
-        f" The customer gets no messages there. {fix} Or choose another channel and add it to "
+        f" For the operator: {fix} Or choose another channel and add it to "
         f'channels of the account "{account.id}" in frontline.toml.',
     )
     await _tell(desk, act, account, *text)
@@ -109,15 +109,15 @@ async def _back(desk: Desk, act: ChannelChanged, account: Account) -> None:
     how, after = _BACK[act.change]
     if before in after or by == act.key:
         await _store_state(desk, act)
-        await _tell(desk, act, account, f"{account.name}'s channel ({act.place}) is back: {how}.")
+        await _tell(desk, act, account, f"Messages reach {account.name} in {act.place} again: {how}.")
 
 
 async def _unowned(desk: Desk, act: ChannelChanged) -> None:
     """Tells agents in triage. The people in the channel did not ask for anything."""
     text = (
-        f"The app was added to {act.place}, which belongs to no account. To serve a customer there, add "
-        f'"{act.place}" to `channels` of their account in frontline.toml, then restart Frontline. '
-        "Otherwise remove the app from the channel."
+        f"The app was added to {act.place}. Nobody can open tickets there, because the channel belongs to no "
+        f'account. For the operator: to serve a customer there, add "{act.place}" to `channels` of their '
+        "account in frontline.toml, then restart Frontline. Otherwise remove the app from the channel."
     )
     # A platform may report one installation by two events.
     key = f"unowned/{act.place}/{desk.clock.now():%Y-%m-%d}"
@@ -133,14 +133,14 @@ async def _moved(desk: Desk, act: ChannelChanged, new: Place, account: Account |
     await ticket_board.moved(desk.key_values, act.place, new)
     await unticketed.moved(desk.key_values, act.place, new)
     if triage:
-        whose, key = "The agents' channel", f"triage under [{new.platform}]"
+        whose, key = "The agents' channel", f"`triage` of [{new.platform}]"
     elif account is not None:
-        whose, key = f"{account.name}'s channel", f'channels of the account "{account.id}"'
+        whose, key = f"{account.name}'s channel", f'`channels` of the account "{account.id}"'
     else:
         return
     text = (
-        f"{whose} moved from {act.place} to {new}. Frontline follows it; "
-        f"please change {key} in frontline.toml too."
+        f"{whose} has a new address, and messages already go there. For the operator: in frontline.toml, "
+        f'replace "{act.place}" by "{new}" in {key}.'
     )
     await notify(desk, f"{act.key}/triage", desk.directory.triage_for(new), text)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bot.config.settings import Account
 from bot.desk import queue, queue_filters
-from bot.desk.desk import Desk, private_notice, refusal
+from bot.desk.desk import Desk, not_set_up, private_notice, refusal
 from bot.desk.queue import ChannelsUnknown
 from bot.desk.queue_filters import ALL, Filter
 from bot.desk.tam import tam_home
@@ -26,15 +26,14 @@ async def listing(desk: Desk, actor: Actor, place: Place, chosen: Filter | None 
         return await _of_channel(desk, actor, owner, chosen or Filter())
     if desk.directory.is_triage(place):
         board = await _of_vendor(desk, actor, tam_home.LIST, chosen)
-        return _shown(board) if board else refusal("Only agents can see the queue here.")
+        return _shown(board) if board else refusal(queue_filters.ONLY_AGENTS)
     if place.direct:
         try:
             return _shown(await board_of(desk, actor, tam_home.LIST, chosen))
         except ChannelsUnknown as why:
             return refusal(f"{why}.")
-    return refusal(
-        f'No account owns this channel. Add "{place}" to an account\'s channels in frontline.toml.'
-    )
+    policy = desk.directory.policy_on(desk.clock.now().date())
+    return not_set_up(place, policy.vendor, desk.directory.is_agent(actor))
 
 
 async def of_account(desk: Desk, actor: Actor, place: Place, id_: str) -> Answer:

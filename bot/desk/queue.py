@@ -28,7 +28,6 @@ RECENTLY = timedelta(days=14)
 
 
 OPEN = "Open tickets, most critical first."
-ONE = "To see one, write “status” followed by its key."
 
 
 class ChannelsUnknown(Exception):
@@ -95,7 +94,7 @@ async def of_customer(desk: Desk, actor: Actor) -> QueueBoard:
         )
     ]
     if _any_open(sections):
-        said = f"{OPEN} {ONE}"
+        said = f"{OPEN} {see_one(sections)}"
     elif accounts:
         said = "You have no open tickets."
     else:
@@ -120,6 +119,12 @@ def _customers(entries: Iterable[QueueEntry], now: datetime, name: str = "") -> 
         title = f"{name}: resolved, please close or reopen" if name else "Resolved: please close or reopen"
         sections.append(section(title, resolved, Audience.CUSTOMER, now))
     return tuple(sections)
+
+
+def see_one(sections: Sequence[QueueSection]) -> str:
+    """How to see one of the listed tickets, with the first one as the example."""
+    keys = [row.key for each in sections for row in each.rows]
+    return f"To see one, write for example “status {keys[0]}”." if keys else ""
 
 
 def section(

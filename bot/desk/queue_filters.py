@@ -14,13 +14,14 @@ from bot.desk.tam.tam_home import FILTER_LIFE, HOME, LIST, filter_buttons
 from bot.model.address import Actor
 from bot.model.inbound import Answer, Done, Press, Show
 from bot.model.queue import QueueEntry, QueuePage
-from bot.model.views import Audience, Button, QueueBoard
+from bot.model.views import Audience, Button, QueueBoard, QueueSection
 from bot.notify.cards import OPEN
 
 ACTION = "queue_filter"
 TOPIC = "queue-filter"
 """The topic with the filter that each agent chose on the Home tab."""
 ALL, MINE, UNASSIGNED, UNANSWERED, BREACHED = "all", "mine", "unassigned", "unanswered", "breached"
+ONLY_AGENTS = "Only agents can see the queue."
 LABELS = {
     ALL: "All",
     MINE: "Mine",
@@ -70,7 +71,9 @@ async def board(desk: Desk, actor: Actor, chosen: Filter, where: str = LIST) -> 
             await queue.page_of(desk, accounts, queue.MAX_ENTRIES), chosen.name, actor, now, agent=True
         )
     sections = (queue.section("", page.entries, Audience.AGENTS, now, page.total),)
-    found = QueueBoard("Queue", now, sections, (_intro(page.total, chosen),), buttons(chosen, where))
+    found = QueueBoard(
+        "Queue", now, sections, (_intro(page.total, chosen, sections),), buttons(chosen, where)
+    )
     return await queue.with_links(desk, found, Audience.AGENTS)
 
 
@@ -81,7 +84,7 @@ async def of_accounts(desk: Desk, actor: Actor, accounts: Sequence[Account], cho
     if chosen.name != MINE:
         page = _filtered(page, chosen.name, actor, now, agent=True)
     sections = (queue.section("", page.entries, Audience.AGENTS, now, page.total),)
-    found = QueueBoard("Your accounts", now, sections, (_intro(page.total, chosen),))
+    found = QueueBoard("Your accounts", now, sections, (_intro(page.total, chosen, sections),))
     return await queue.with_links(desk, found, Audience.AGENTS)
 
 
@@ -93,7 +96,7 @@ async def of_customer(
     page = await queue.page_of(desk, accounts, queue.MAX_ENTRIES) if accounts else QueuePage((), 0)
     page = _filtered(page, name, actor, now, agent=False)
     sections = (queue.section("", page.entries, Audience.CUSTOMER, now, page.total),)
-    board = QueueBoard(title, now, sections, (_intro(page.total, Filter(name)),))
+    board = QueueBoard(title, now, sections, (_intro(page.total, Filter(name), sections),))
     return await queue.with_links(desk, board, Audience.CUSTOMER)
 
 
@@ -102,16 +105,17 @@ def _filtered(page: QueuePage, name: str, actor: Actor, now: datetime, *, agent:
     return QueuePage(found, len(found))
 
 
-def _intro(total: int, chosen: Filter) -> str:
+def _intro(total: int, chosen: Filter, sections: Sequence[QueueSection]) -> str:
     of = f" of {chosen.account.name}" if chosen.account else ""
     if chosen.name == ALL:
         if not total:
             return f"No open tickets{of}."
         tickets = "1 ticket" if total == 1 else f"{total:,} tickets"
-        return f"{tickets}{of} {'is' if total == 1 else 'are'} open, most critical first. {queue.ONE}"
+        are = "is" if total == 1 else "are"
+        return f"{tickets}{of} {are} open, most critical first. {queue.see_one(sections)}"
     if not total:
         return f"No open tickets under “{LABELS[chosen.name]}”."
-    return f"{LABELS[chosen.name]}: {total:,}, most critical first. {queue.ONE}"
+    return f"{LABELS[chosen.name]}: {total:,}, most critical first. {queue.see_one(sections)}"
 
 
 def buttons(chosen: Filter, where: str) -> tuple[Button, ...]:
@@ -129,7 +133,7 @@ async def press(desk: Desk, press: Press) -> Answer:
     """Draws the Home tab again with a filter, or shows the queue with it."""
     where, _, name = press.value.partition("|")
     if name not in LABELS or not desk.directory.is_agent(press.actor):
-        return refusal("Only agents can see the queue.")
+        return refusal(ONLY_AGENTS)
     if where != HOME:
         return Show(await board(desk, press.actor, Filter(name)))
     await desk.key_values.put(TOPIC, str(press.actor.user), name, real_now() + FILTER_LIFE)

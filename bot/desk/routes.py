@@ -20,7 +20,7 @@ from bot.desk.tam import away, tam_home
 from bot.desk.ticket import acts, calls, direct_messages, milestones, pages, severity, thread, update
 from bot.desk.ticket.short_forms import open_text_form, sent_before, sent_elsewhere, sent_too_late
 from bot.model.address import Actor, Place
-from bot.model.forms import OPENED_AT, form_key, is_expired
+from bot.model.forms import OPENED_AT, OUT_OF_DATE, form_key, is_expired
 from bot.model.inbound import (
     AlarmChanged,
     Answer,
@@ -266,7 +266,7 @@ async def _route_press(desk: Desk, press: Press) -> Answer:
 async def _route_submission(desk: Desk, sent: Submission) -> Answer:
     route = FORMS.get(sent.form)
     if route is None or not _is_complete(sent):
-        return refusal("This form is out of date. Please open it again.")
+        return refusal(OUT_OF_DATE)
     try:
         if not await _is_from_its_place(desk, sent):
             log.warning("a form was sent from another place", form=sent.form, place=str(sent.place))
@@ -328,7 +328,7 @@ def _refusal(desk: Desk, who: str, actor: Actor, place: Place, ticket: Ticket) -
     if who == RECIPIENT:
         if desk.directory.person(actor) is not None:
             return None
-        return refusal("This message is for somebody else.")
+        return refusal(direct_messages.NOT_YOURS)
     relation = desk.relation(actor, place, ticket)
     if who == CUSTOMER:
         return None if relation == "customer" else refusal(f"Only the customer of {ticket.key} can do that.")

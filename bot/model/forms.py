@@ -82,6 +82,10 @@ class ChoiceField:
 Field = TextField | ChoiceField
 
 
+OUT_OF_DATE = "This form is out of date, so nothing was changed. Please open it again."
+"""The answer to a form that we can no longer read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """A form. `context` is hidden and comes back with the submission. `errors` are by field id.

@@ -10,6 +10,7 @@ from bot.config.directory import LEADERSHIP, DeskDuty
 from bot.model.address import Location
 from bot.model.views import Button, Link, Notice, Part, Quote, RichText, Strong, Style
 from bot.notify import texts
+from bot.notify.cards import without_full_stop
 from bot.notify.message_factory import MessageFactory
 from bot.notify.texts import with_key
 from bot.ports import Message, Priority
@@ -18,7 +19,7 @@ from sla_core.policy import Policy
 from sla_core.promise import Tone
 
 FIRING, AGAIN, RESOLVED = "Firing: ", "Firing again: ", "Resolved at "
-"""What a report begins with: other content, the alarm after it was resolved, its end."""
+"""What a recorded report begins with: other content, the alarm after it was resolved, its end."""
 
 
 def fires_again(event: CustomerWrote) -> bool:
@@ -27,6 +28,9 @@ def fires_again(event: CustomerWrote) -> bool:
 
 
 def report(key: str, event: CustomerWrote) -> RichText:
+    if event.text.startswith(RESOLVED):
+        ended = without_full_stop(event.text.removeprefix(RESOLVED))
+        return with_key(key, f"{event.by.name}: the alarm ended at {ended}. The ticket stays open.")
     return with_key(key, f"{event.by.name}:", Quote(event.text))
 
 
@@ -38,7 +42,9 @@ def note(severity: str, earlier: Sequence[str], policy: Policy) -> str:
     """For agents, as a part of a sentence. `earlier` are the other tickets, of which there are too many."""
     rarity = policy.severities[severity].rarity
     most = f"; the policy expects at most {rarity.per_quarter}" if rarity else ""
-    return f"this is {severity} number {len(earlier) + 1} of this quarter{most}"
+    return (
+        f"this is the customer's {severity} number {len(earlier) + 1} this quarter, after {earlier[0]}{most}"
+    )
 
 
 def messages(
@@ -63,7 +69,7 @@ def messages(
             continue
         text = texts.with_key(
             factory.ticket.key,
-            f"{said[0].upper()}{said[1:]}. The first one was {event.earlier[0]}.",
+            f"{said[0].upper()}{said[1:]}. This is for your information: you do not need to do anything.",
             *texts.ticket_in_short(factory.ticket, account),
         )
         yield Message(
@@ -81,7 +87,6 @@ OPEN, DISMISS = "unticketed_open", "unticketed_dismiss"
 LONGEST_QUOTE = 300
 DELETED = Notice(())
 """What the line shows once all of the messages are deleted: nothing."""
-ONLY_AGENTS = "Only agents can do that."
 ENDED = (
     "This message has an answer or a ticket already, or is more than a month old. "
     "To open a ticket, mention me here."
@@ -106,7 +111,7 @@ def is_ticket(name: str, account: str, words: Sequence[str], first: Location, ke
 
 
 def dismissed(name: str, account: str, words: Sequence[str], first: Location, by: str) -> Notice:
-    return _over(name, account, words, first, f"Not a request, says {by}.")
+    return _over(name, account, words, first, f"{by} marked this as not a request.")
 
 
 def _over(name: str, account: str, words: Sequence[str], first: Location, *what: Part) -> Notice:

@@ -12,7 +12,7 @@ from bot.notify.texts import with_key
 from bot.ports import Message
 from sla_core.engine import promises
 from sla_core.events import Alerted, CallRequested, Escalated
-from sla_core.policy import Policy
+from sla_core.policy import Metric, Policy
 from sla_core.ticket import Ticket
 
 
@@ -24,7 +24,7 @@ def requested(factory: MessageFactory, event: CallRequested) -> Iterator[Message
     if person is not None:
         by = (f" {person.name} has been asked.",)
     else:
-        by = (" Nobody could be asked. Please call them.", *factory.responsible())
+        by = (f" We could not reach a caller. Please call {event.by.name}.", *factory.responsible())
     yield factory.to_triage((*asked(key, event), *by))
 
 
@@ -50,7 +50,7 @@ def _confirmed(ticket: Ticket, event: CallRequested, person: Person | None, poli
         ticket.key,
         f"{event.by.name} asked for a call:",
         Quote(event.suits),
-        f"{asked} You will read here who calls, once somebody has said so.",
+        f"{asked} We will tell you here who will call.",
         *((f" {phone}.",) if phone else ()),
     )
 
@@ -69,10 +69,14 @@ def reason_added(key: str, event: Escalated) -> RichText:
 
 def after_escalation(factory: MessageFactory) -> RichText:
     """For the customer, after the text of her escalation: what happens next, and what is due."""
-    parts: list[Part] = [" Next, we decide who else is needed, and answer you here."]
+    parts: list[Part] = [" Next: we decide who else is needed, and answer you here"]
     at = factory.at
     ahead = [p for p in promises(factory.ticket, factory.policy) if not p.settled and p.due_at]
     first = min((p for p in ahead if p.due_at and p.due_at > at), key=lambda p: p.due_at or at, default=None)
-    if first is not None and first.due_at is not None:
-        parts += [f" The {METRIC_NAMES[first.metric].lower()} is due ", When(first.due_at), "."]
+    if first is None or first.due_at is None:
+        parts.append(".")
+    elif first.metric in (Metric.FIRST_RESPONSE, Metric.NEXT_UPDATE):
+        parts += [" by ", When(first.due_at), "."]
+    else:
+        parts += [f". The {METRIC_NAMES[first.metric].lower()} is due ", When(first.due_at), "."]
     return tuple(parts)

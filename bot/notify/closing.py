@@ -5,23 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bot.model.views import Button, Notice, Part, RichText, Strong, When
+from bot.model.views import Button, Notice, Part, Quote, RichText, Strong, When
 from bot.notify import texts
 from bot.notify.history import rated
 from bot.notify.message_factory import MessageFactory
 from bot.ports import Message, Priority
-from sla_core.events import BEST_RATING, ClosingAnnounced, Resolved, Undelivered
+from bot.text import one_line
+from sla_core.events import (
+    BEST_RATING,
+    FRONTLINE,
+    Answered,
+    Closed,
+    ClosingAnnounced,
+    Resolved,
+    Turn,
+    Undelivered,
+)
 from sla_core.ticket import State, Ticket, fold
 
 RATE = "rate"
 """The action of the rating's buttons."""
+QUOTED = 300
+"""How many characters of our question a reminder repeats."""
 HOW_WAS_IT = " How did we do? 1 is poor, 5 is very good."
 
 
 def nudge(ticket: Ticket) -> RichText:
     """To a customer who has said nothing since a resolution or since we asked something."""
     if ticket.state is State.OPEN:
-        return _with_key(ticket.key, "We are still waiting for your answer. Please reply here.")
+        asked = _asked(ticket)
+        waits = "We are still waiting for your answer"
+        to = (f"{waits} to {asked.by.name}'s message:", Quote(_cut(asked.text))) if asked else (f"{waits}. ",)
+        return _with_key(ticket.key, *to, "Please reply here.")
     said = "This ticket was resolved, and we have not heard whether that fixed it. If it did, press Close on "
     return _with_key(ticket.key, f"{said}the card. If you still need help, press Reopen.")
 
@@ -32,8 +47,28 @@ def closing(key: str, event: ClosingAnnounced) -> RichText:
         key,
         "We will close this ticket ",
         When(event.closes_at),
-        " unless you write here. If you still need help, press Reopen on the card.",
+        ", because nobody has written here since it was resolved. To keep it from being closed, write here. "
+        "If you still need help, press Reopen on the card.",
     )
+
+
+def if_not_solved(event: Closed) -> RichText:
+    """For the customer, after the text of a closing that she did not choose."""
+    return (" If you still need help, press Reopen on the card.",) if event.by == FRONTLINE else ()
+
+
+def _asked(ticket: Ticket) -> Answered | None:
+    """The message after which the customer's answer is awaited."""
+    undone = {event.seq for event in ticket.history if isinstance(event, Undelivered)}
+    for seq, event in reversed([*enumerate(ticket.history, start=1)]):
+        if isinstance(event, Answered) and event.next is Turn.CUSTOMER and seq not in undone:
+            return event if event.text.strip() else None
+    return None
+
+
+def _cut(text: str) -> str:
+    said = one_line(text)
+    return said if len(said) <= QUOTED else f"{said[:QUOTED].rstrip()} …"
 
 
 def rating_in_words(rating: int | None) -> str:

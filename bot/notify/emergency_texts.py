@@ -6,7 +6,7 @@ The texts of messages come after the ticket's key.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from bot.config.directory import Directory, back_on
 from bot.config.settings import Account
@@ -35,12 +35,17 @@ def day_text(day: date) -> str:
     return f"{day:%a} {day.day} {day:%b %Y}"
 
 
+def last_day(end: date) -> str:
+    """The last day of a freeze, of which `end` is the first day afterwards."""
+    return day_text(end - timedelta(days=1))
+
+
 def services_disabled(event: ServicesDisabled) -> RichText:
     """For the customer."""
     return (
-        f"{event.by.name} disabled your services for the time being:",
+        f"{event.by.name} has switched our services off for you for now:",
         Quote(event.reason),
-        "We will say here when they are enabled again.",
+        "We will tell you here when they are on again.",
     )
 
 
@@ -51,7 +56,7 @@ def services_disabled_for_us(event: ServicesDisabled) -> RichText:
 
 def services_enabled(event: ServicesEnabled) -> RichText:
     """For the customer."""
-    return f"{event.by.name} enabled your services again:", Quote(event.reason)
+    return f"{event.by.name} has switched our services on for you again:", Quote(event.reason)
 
 
 def services_enabled_for_us(event: ServicesEnabled) -> RichText:
@@ -74,14 +79,16 @@ def why_urgent(event: Answered, policy: Policy) -> RichText:
     """Why a fix is deployed during a code freeze; empty if its severity is reason enough."""
     if not event.urgent or event.urgent in policy.severities:
         return ()
-    return " It is urgent, so we deploy it during our code freeze:", Quote(event.urgent)
+    return " It is urgent, so we are deploying it during our code freeze:", Quote(event.urgent)
 
 
 def mitigation_done(event: Answered) -> RichText:
     """For triage: which mitigation an update tells of, and which ones it comes before."""
     if not event.mitigation:
         return ()
-    skipped = f" Not done before it: {', '.join(event.skipped)}." if event.skipped else ""
+    were = "it was" if len(event.skipped) == 1 else "they were"
+    asked = f" The policy asks for {' and '.join(event.skipped)} first; {were} not recorded as done."
+    skipped = asked if event.skipped else ""
     return (f"Mitigation: {event.mitigation}.{skipped}",)
 
 
@@ -102,7 +109,7 @@ def contact_on_card(ticket: Ticket, policy: Policy, directory: Directory, now: d
     contact = directory.first_contact(account, plan.id, policy)
     if plan.first_contact is None or account is None or contact is None:
         return ()
-    begins = f"{plan.first_contact.name}, your first contact: "
+    begins = f"Your {in_sentence(plan.first_contact.name)}: "
     present = directory.present_contact(account, now)
     if present is None:
         return begins, contact.name, *away_note(directory, account, now)
@@ -132,14 +139,14 @@ def freeze_fact(ticket: Ticket, policy: Policy, now: datetime) -> Iterator[tuple
     """For agents, on a ticket that is not urgent by itself."""
     frozen = policy.freeze_at(now) if ticket.state is State.OPEN else None
     if frozen and ticket.severity not in frozen[0].urgent:
-        yield "Code freeze", f"until {day_text(frozen[1])}, only urgent fixes are deployed"
+        yield "Code freeze", f"through {last_day(frozen[1])}, only urgent fixes are deployed"
 
 
 def freeze_form(end: date) -> str:
     """What the form of a fix says that is not urgent by itself."""
     return (
-        f"There is a code freeze until {day_text(end)}: only urgent fixes are deployed. Say why this one is "
-        "urgent, or on which day after the freeze it will be deployed."
+        f"There is a code freeze through {last_day(end)}: only urgent fixes are deployed. Say why this one "
+        "is urgent, or on which day after the freeze it will be deployed."
     )
 
 

@@ -137,26 +137,39 @@ class MessageFactory:
         first = self.directory.on_duty(self.policy.steps[0].role, self.at)[:1] if self.policy.steps else []
         return self._at_the_end(first, self.directory.triage_for(self.channel))
 
-    def alerted(self, *, tam: bool = True) -> list[str]:
+    def alerted(self, *, tam: bool = True, customer: bool = False) -> list[str]:
         """Who is notified of a breach or an escalation: the owner, else on-call; and the TAM.
 
-        Only people who get a mention, a page or a direct message in the same transaction.
+        Only people who get a mention, a page or a direct message in the same transaction. For the `customer`,
+        with what they are to her.
         """
         owner, responsible = self._owner, ""
         if self.responsible():
             responsible = owner.name if owner else "the on-call agent"
         elif owner is None and self._pages_somebody():
             responsible = "the on-call agent"
-        return list(dict.fromkeys(filter(None, (responsible, *(self._told_now() if tam else ())))))
+        told = [person for person in self._told_now() if tam and person.name != responsible]
+        named = (self._to_customer(person) if customer else person.name for person in told)
+        return list(dict.fromkeys(filter(None, (responsible, *named))))
 
-    def _told_now(self) -> Iterator[str]:
-        """The names of those who get a direct message about the event at once: not in their quiet hours."""
+    def _to_customer(self, person: Person) -> str:
+        """Who of the vendor this is, in words that a customer understands."""
+        account = self.account
+        if account is not None and account.tam == person.id:
+            return f"your account manager {person.name}"
+        is_backup = account is not None and account.tam_backup == person.id
+        return (
+            f"your deputy account manager {person.name}" if is_backup else f"{person.name} of our leadership"
+        )
+
+    def _told_now(self) -> Iterator[Person]:
+        """Those who get a direct message about the event at once: not in their quiet hours."""
         event, duty = self.ticket.history[self.seq - 1], DeskDuty(self.directory)
         worst = self.policy.severities[self.ticket.severity].pages
         for contact in duty.told_first(self.ticket.opened.account, event.at, isinstance(event, Escalated)):
             person = self.directory.settings.people[contact.person]
             if not self._acted(person) and (worst or not duty.quiet_until(person.id, event.at)):
-                yield person.name
+                yield person
 
     def _pages_somebody(self) -> bool:
         """Whether the event is an escalation that pages its step at once, and somebody else is on call."""

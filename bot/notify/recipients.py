@@ -10,7 +10,17 @@ from typing import assert_never
 from bot.config.alarms import is_monitoring
 from bot.config.directory import Directory
 from bot.model.views import Audience
-from bot.notify import agent_notes, calls, closing, emergency_texts, pages, silence, silence_texts, texts
+from bot.notify import (
+    agent_notes,
+    calls,
+    closing,
+    emergency_texts,
+    pages,
+    silence,
+    silence_texts,
+    texts,
+    undelivered_texts,
+)
 from bot.notify.message_factory import MessageFactory, card_key, reports
 from bot.notify.tam import direct_messages
 from bot.ports import Card, Message, Priority
@@ -244,14 +254,17 @@ class _EventMessages:
                 yield from self.factory.to_asked(said, "resolved")
             case Closed():
                 said = texts.closed(key, event.by)
-                yield from self.factory.to_both(said)
+                yield self.factory.to_customer(
+                    (*said, *closing.if_not_solved(event)), priority=Priority.STATE
+                )
+                yield self.factory.to_triage(said, priority=Priority.STATE)
                 yield from closing.redrawn(self.factory)
             case Reopened():
                 said = texts.reopened(self.ticket, self.policy, event)
                 yield from self.factory.to_both(said)
                 yield from closing.redrawn(self.factory)
             case Warned():
-                said = texts.warned(self.ticket, event, self.policy)
+                said = texts.warned(self.ticket, event, self.policy, texts.what_to_do(event))
                 yield self.factory.to_triage((*said, *self.factory.responsible()), Tone.WARN, Priority.BREACH)
                 if silence.is_draft(event):
                     yield from silence.drafted(self.factory, event)
@@ -259,7 +272,8 @@ class _EventMessages:
                 yield silence.courtesy(self.factory)
             case Breached():
                 alerted = self.factory.alerted()
-                said = silence_texts.breached(self.ticket, event, self.policy, "you", alerted)
+                named = self.factory.alerted(customer=True)
+                said = silence_texts.breached(self.ticket, event, self.policy, silence_texts.CUSTOMER, named)
                 to_customer = (*said, *self.factory.opener())
                 yield self.factory.to_customer(to_customer, Tone.ALARM, Priority.BREACH)
                 said = silence_texts.breached(self.ticket, event, self.policy, "the customer", alerted)
@@ -268,9 +282,13 @@ class _EventMessages:
                 )
             case Undelivered():
                 taken_back = self.ticket.history[event.seq - 1] if event.seq else None
-                said = texts.undelivered(key, taken_back, event)
-                yield self.factory.to_triage(said, Tone.ALARM, Priority.BREACH)
-                yield from silence.not_delivered(self.factory, event)
+                said = undelivered_texts.undelivered(
+                    self.ticket, taken_back, event, self.policy, self.factory.directory
+                )
+                drafts = [*silence.not_delivered(self.factory, event)]
+                instead = (" It is posted here instead.",) if drafts else ()
+                yield self.factory.to_triage((*said, *instead), Tone.ALARM, Priority.BREACH)
+                yield from drafts
             case Alerted(act="delegate", page=True):
                 return  # the page to the colleague says it
             case Alerted():
@@ -348,7 +366,7 @@ class _EventMessages:
             return
         said = texts.escalated(self.ticket.key, event)
         if event.tell_customer:
-            told = (*said, *texts.who_is_alerted(self.factory.alerted()))
+            told = (*said, *texts.who_is_alerted(self.factory.alerted(customer=True)))
             if not event.by_agent:
                 told = (*told, *calls.after_escalation(self.factory))
             yield self.factory.to_customer(told, Tone.WARN, Priority.BREACH)

@@ -18,6 +18,8 @@ from sla_core.events import Answered, Breached, Event, Kind, LastWarned, Undeliv
 from sla_core.policy import Metric, Policy, amount_text
 from sla_core.ticket import Ticket, evolve, fold
 
+CUSTOMER = "you"
+"""The `reader` of a text that the customer reads."""
 QUOTED = 300
 """How many characters of the last words a draft repeats."""
 
@@ -68,7 +70,7 @@ def offer(ticket: Ticket, event: Warned, account: str, text: str) -> RichText:
         f": {ticket.opened.summary}. {METRIC_NAMES[event.metric]} is due ",
         When(event.due_at),
         *silence(ticket, "the customer"),
-        " Send posts this draft as it is, Update lets you edit it first:",
+        " Press Send to post this draft as it is, or Update to edit it first:",
         Quote(text),
     )
 
@@ -94,8 +96,13 @@ def last_warning(ticket: Ticket, event: LastWarned) -> RichText:
 def breached(
     ticket: Ticket, event: Breached, policy: Policy, reader: str, alerted: Sequence[str]
 ) -> RichText:
-    """What was missed; of an update, also since when nobody has written to `reader`."""
-    said = texts.breached(ticket, event, policy, alerted)
+    """What was missed; of an update, also since when nobody has written to `reader`.
+
+    `alerted` names people as the reader knows them.
+    """
+    does = "answer you" if event.metric is Metric.FIRST_RESPONSE else "write to you"
+    then = f" They will {does} here." if reader == CUSTOMER else ""
+    said = texts.breached(ticket, event, policy, alerted, then)
     return (*said, *_missed_in_a_row(ticket, reader)) if event.metric is Metric.NEXT_UPDATE else said
 
 
@@ -126,10 +133,11 @@ def paged_off_hours(ticket: Ticket, person: str, policy: Policy, now: datetime) 
     then: tuple[Part, ...] = ()
     if courtesy is not None and follows_at is not None:
         every = "hour" if courtesy.every == timedelta(hours=1) else amount_text(courtesy.every)
-        then = (f"Until our hours begin, you hear from us every {every}, next by ", When(follows_at), ".")
+        until = f"Until our support hours begin, we will write here every {every}, the next time by "
+        then = (until, When(follows_at), ".")
     return with_key(
         ticket.key,
-        f"{person} has been paged, outside business hours. ",
+        f"{person} has been paged, although it is outside our support hours. ",
         *_counts_from(ticket, policy, now),
         *promised(ticket, policy, now),
         *then,
@@ -139,9 +147,9 @@ def paged_off_hours(ticket: Ticket, person: str, policy: Policy, now: datetime) 
 def courtesy(ticket: Ticket, who: str, policy: Policy, now: datetime) -> RichText:
     """A courtesy update: `who` has it or was paged, what is due when, and when the next one follows."""
     follows_at = _follows_at(ticket, policy, now)
-    then: tuple[Part, ...] = ("You hear from us again by ", When(follows_at or now), ".")
+    then: tuple[Part, ...] = ("We will write here again by ", When(follows_at or now), ".")
     if follows_at is None:
-        then = ("This is the last of these messages: our hours begin before the next one would be due.",)
+        then = ("This is our last regular message before our support hours begin.",)
     return with_key(
         ticket.key,
         f"{who} ",
@@ -154,11 +162,11 @@ def courtesy(ticket: Ticket, who: str, policy: Policy, now: datetime) -> RichTex
 def who_was_paged(people: Sequence[str], goes_on: bool) -> str:
     """For the customer: who got a page and has not answered it, and whether we page again."""
     if not people:
-        return "We are paging our team." if goes_on else "Nobody has answered yet."
+        return "We are paging our team." if goes_on else "Nobody on our team has answered yet."
     *before, last = people
     have = "have" if before else "has"
     named = f"{', '.join(before)} and {last}" if before else last
-    more = "; we go on paging" if goes_on else ""
+    more = "; we are still trying to reach our team" if goes_on else ""
     return f"{named} {have} been paged and {have} not answered yet{more}."
 
 
@@ -175,4 +183,8 @@ def _counts_from(ticket: Ticket, policy: Policy, now: datetime) -> RichText:
         if not (promise.settled or promise.calendar.is_open(now))
         and (promise.due_at is None or promise.due_at >= now)
     ]
-    return ("Our time counts from ", When(min(opens)), ". ") if opens else ()
+    return (
+        ("Our response times count from ", When(min(opens)), ", when our support hours begin. ")
+        if opens
+        else ()
+    )

@@ -13,6 +13,7 @@ from bot.notify.cards import METRIC_NAMES, duration, owner_text, without_full_st
 from bot.text import in_sentence
 from sla_core.engine import promises, targets_of
 from sla_core.events import (
+    FRONTLINE,
     Alerted,
     Answered,
     Breached,
@@ -36,15 +37,24 @@ from sla_core.events import (
     Who,
 )
 from sla_core.paging import DELEGATED, SNOOZED, escalation_of
-from sla_core.policy import Policy, Step
+from sla_core.policy import Metric, Policy, Step, amount_text
 from sla_core.ticket import Ticket
 
 IS_IT_SOLVED = "If that fixed it, press Close on the card. If you still need help, press Reopen."
 """For the customer, after the text of a resolution."""
 _ADDRESS = re.compile(r"https?://[^\s<>|\"“”]+")
 MOST_LINKS, LONGEST_LINK = 5, 60
+_TAKE_IT = "The first to read this, please press Acknowledge or Take it on the ticket's card."
 LATE_FROM = timedelta(minutes=1)
 """From this delay on, a warning or a breach says how late it is."""
+_MEETS = {
+    Metric.FIRST_RESPONSE: "Reply",
+    Metric.ASSIGNMENT: "Take it or Assign",
+    Metric.NEXT_UPDATE: "Update",
+    Metric.RESOLUTION: "Resolve",
+    Metric.DUE_DATE: "Resolve",
+}
+"""The button of the agents' card that keeps a promise."""
 DOWN_FROM = timedelta(minutes=5)
 """From this delay on, the text says that the desk was down: a running desk is never this late."""
 
@@ -144,18 +154,22 @@ def severity_changed(ticket: Ticket, before: str, event: SeverityChanged, policy
     )
 
 
+def no_promise(policy: Policy) -> str:
+    return f"{policy.name} promises no response time for this severity."
+
+
 def promised(ticket: Ticket, policy: Policy, now: datetime) -> Iterable[Part]:
     """When each promise is due. One that is overdue at `now` was breached before."""
     running = [promise for promise in promises(ticket, policy) if not promise.settled]
     if not promises(ticket, policy):
-        yield f"{policy.name} has no promised response time for this severity."
+        yield no_promise(policy)
     for promise in running:
         name = METRIC_NAMES[promise.metric]
         if promise.due_at is None:
-            yield f"{name} is on hold. "
+            yield f"{name} is paused while the ticket is on hold. "
             continue
         if promise.due_at < now:
-            yield from (f"{name} stays missed: it was due ", When(promise.due_at), ". ")
+            yield from (f"{name} is overdue: it was due ", When(promise.due_at), ". ")
             continue
         yield f"{name} is due "
         yield When(promise.due_at)
@@ -231,8 +245,8 @@ def nobody_further(key: str) -> RichText:
 def nobody_to_page(key: str, paged_before: bool) -> RichText:
     """Says that a chain of pages has nobody left."""
     if paged_before:
-        return with_key(key, "Nobody has answered, and nobody is left to page. Please take this ticket.")
-    return with_key(key, "Nobody is on call, so nobody was paged. Please take this ticket.")
+        return with_key(key, f"Nobody has answered, and nobody is left to page. {_TAKE_IT}")
+    return with_key(key, f"Nobody is on call, so nobody was paged. {_TAKE_IT}")
 
 
 def page(
@@ -265,9 +279,9 @@ def why_paged(event: Paged, policy: Policy, again: str = "") -> str:
     if event.chain == DELEGATED:
         return f"{event.by.name} asks you to take over. "
     if event.chain == SNOOZED:
-        return "Your snooze is over, and nobody has answered yet. "
+        return "Your snooze is over, and nobody has acknowledged the page yet. "
     if event.step == len(policy.steps):
-        return "Nobody has answered yet. "
+        return "Nobody has acknowledged a page yet. "
     return f"You are paged{again}. " if again else ""
 
 
@@ -315,7 +329,9 @@ def resolved(key: str, event: Resolved) -> RichText:
 
 
 def closed(key: str, by: Who) -> RichText:
-    return with_key(key, f"{by.name} closed this ticket.")
+    """Says who closed it; for the desk itself, also why."""
+    why = ", because nobody wrote after it was resolved" if by == FRONTLINE else ""
+    return with_key(key, f"{by.name} closed this ticket{why}.")
 
 
 def reopened(ticket: Ticket, policy: Policy, event: Reopened) -> RichText:
@@ -323,23 +339,31 @@ def reopened(ticket: Ticket, policy: Policy, event: Reopened) -> RichText:
     return with_key(ticket.key, f"{event.by.name} reopened this ticket.{running}")
 
 
-def warned(ticket: Ticket, event: Warned, policy: Policy) -> RichText:
-    """Says what is due when, what was promised, and how late this is said if it is late."""
+def what_to_do(event: Warned) -> str:
+    """To the agent who is to act on a warning; empty if no button alone keeps the promise."""
+    button = _MEETS.get(event.metric)
+    return f" Please press {button} on the ticket's card." if button else ""
+
+
+def warned(ticket: Ticket, event: Warned, policy: Policy, advice: str = "") -> RichText:
+    """Says what is due when, what to do about it, and how late this is said if it is late."""
     running = (promise.warn_at for promise in promises(ticket, policy) if promise.promise_id == event.run)
     return with_key(
         ticket.key,
         Strong(f"Warning: {METRIC_NAMES[event.metric].lower()} is due "),
         When(event.due_at),
-        f".{_promise_says(ticket, event, policy)}{_lateness(ticket, event, next(running, None))}",
+        f".{advice}{_lateness(ticket, event, next(running, None))}",
     )
 
 
-def breached(ticket: Ticket, event: Breached, policy: Policy, alerted: Sequence[str]) -> RichText:
-    """Says what we missed, who has been alerted (by name), and what is due next.
+def breached(
+    ticket: Ticket, event: Breached, policy: Policy, alerted: Sequence[str], then: str = ""
+) -> RichText:
+    """Says what we missed, who has been alerted (by name), what they do `then`, and what is due next.
 
     Says how late this is said if it is late.
     """
-    who = f" {_named(alerted)} been alerted." if alerted else ""
+    who = f" {_named(alerted)} been alerted.{then}" if alerted else ""
     return with_key(
         ticket.key,
         Strong(f"We missed the {_missed(ticket, event, policy)}"),
@@ -352,12 +376,15 @@ def breached(ticket: Ticket, event: Breached, policy: Policy, alerted: Sequence[
 
 
 def _missed(ticket: Ticket, event: Breached, policy: Policy) -> str:
-    """`1-hour first response`, `3-business-day resolution`; only `due date` if an agent set it."""
+    """`1-hour first response`, `3-business-day resolution`, `hourly update`; else only `due date`."""
     name = METRIC_NAMES[event.metric].lower()
     targets = targets_of(ticket, policy, ticket.severity)
     limit = next((target.limit for target in targets if target.metric is event.metric), None)
     if limit is None:
         return name
+    if event.metric is Metric.NEXT_UPDATE:
+        hourly = limit == timedelta(hours=1)
+        return "hourly update" if hourly else f"update promised every {amount_text(limit)}"
     if not isinstance(limit, timedelta):
         return f"{str(limit).removesuffix('s').replace(' ', '-')} {name}"
     minutes = int(limit / timedelta(minutes=1))
@@ -397,7 +424,7 @@ def where_the_thread_is(location: Location) -> RichText:
 
 def asked(key: str) -> RichText:
     """To the thread that a ticket was asked from."""
-    return with_key(key, "was opened from this message. We'll reply in the thread of its card.")
+    return with_key(key, "was opened from this message. We will answer in that ticket's thread.")
 
 
 def ticket_in_short(ticket: Ticket, account: str) -> RichText:
@@ -422,13 +449,6 @@ def _lateness(ticket: Ticket, event: Warned | Breached, fell_due_at: datetime | 
     return f"{sent} because Frontline was down." if late >= DOWN_FROM else f"{sent}."
 
 
-def _promise_says(ticket: Ticket, event: Warned, policy: Policy) -> str:
-    for target in targets_of(ticket, policy, ticket.severity):
-        if target.metric is event.metric:
-            return f" Promised: {without_full_stop(target.source.says)}."
-    return ""
-
-
 def alerted(key: str, event: Alerted, to: str) -> RichText:
     """Says, for triage, how a person answered a direct message."""
     what = "page" if event.page else "alert"
@@ -446,55 +466,3 @@ def alerted(key: str, event: Alerted, to: str) -> RichText:
 
 def delegated(ticket: Ticket, event: Alerted) -> RichText:
     return with_key(ticket.key, f"{event.by.name} asked you to take over this ticket.")
-
-
-def reminder(ticket: Ticket) -> RichText:
-    return with_key(ticket.key, f"Reminder: this ticket is still {ticket.state}.")
-
-
-def undelivered(key: str, taken_back: Event | None, event: Undelivered) -> RichText:
-    """Says what could not be delivered, and which event no longer counts because of it."""
-    match taken_back:
-        case Answered():
-            what = f"the {taken_back.kind} of {taken_back.by.name}"
-        case Resolved():
-            what = f"the resolution by {taken_back.by.name}"
-        case SeverityChanged():
-            what = f"the change of severity by {taken_back.by.name}"
-        case Held():
-            what = f"the hold by {taken_back.by.name}"
-        case DueDateSet():
-            what = f"the due date set by {taken_back.by.name}"
-        case Extended():
-            what = f"the extra time granted by {taken_back.by.name}"
-        case _:
-            return with_key(
-                key, Strong("Not delivered: "), f"{_message_name(key, event.message)} ({event.reason})."
-            )
-    return with_key(
-        key,
-        Strong("Not delivered: "),
-        f"{what} could not be shown to the customer ({event.reason}), so it does not count. "
-        "Please reach them another way.",
-    )
-
-
-def _message_name(key: str, message: str) -> str:
-    """A message in words, by the last part of its key."""
-    what = message.removeprefix(f"{key}/")
-    if what.startswith("asked/"):
-        return "a message in the thread that it was asked from"
-    if what == "customer":
-        return "the ticket's card in the customer's channel"
-    if "/dm/" in what:
-        return f"a direct message to {what.rpartition('/dm/')[2]}"
-    if "/pager" in what:
-        return f"a page to the pager {what.rpartition('/')[2]}"
-    if "/customer/file/" in what:
-        return "a file for the customer"
-    if "/draft/" in what:
-        return "the draft of an update"
-    if "/page" in what:
-        person, _, number = what.partition("/page")[2].partition("/")[2].partition("/")
-        return f"a page to {person}" + (f", by address {int(number) + 1} of page" if number else "")
-    return "a message in the customer's thread"

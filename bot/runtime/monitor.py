@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -160,7 +160,7 @@ class LagMonitor:
         if jumped and not self._told_of_jump:
             log.error("the clock jumped", what=jumped)
             words = f"{jumped[0].upper()}{jumped[1:]}."
-            advice = "Operators: check the time of this machine (NTP)."
+            advice = "For the operator: check the time of this machine (NTP)."
             await self._tell_agents(f"clock/{now.isoformat()}", words, advice, Tone.WARN)
         self._told_of_jump = bool(jumped)
 
@@ -171,8 +171,8 @@ class LagMonitor:
             if not acquired or bool(lines) == bool(told):
                 return
             if lines:
-                words = "Frontline is behind: " + " ".join(lines)
-                await self._tell_agents(now.isoformat(), words, _ADVICE, Tone.ALARM)
+                words = f"Frontline is behind: {_LATE} {_ADVICE}"
+                await self._tell_agents(now.isoformat(), words, _for_operators(lines), Tone.ALARM)
                 await self.desk.key_values.put(TOPIC, ALARM, now.isoformat())
             else:
                 words = "Frontline has caught up."
@@ -191,17 +191,16 @@ class LagMonitor:
         log.error("the database is unwell", what=what, why=why)
         if now - self._unreachable_since <= MAX_MESSAGE_AGE:
             return []
-        line = f"Its database {what}, so nothing can be decided or sent."
+        line = f"Its database {what}."
         if not self._told_unreachable:
-            self._told_unreachable = await self._post_now(
-                f"Frontline is behind: {line} {_ADVICE}", Tone.ALARM
-            )
+            words = f"Frontline is behind: {_STOPPED} {_ADVICE} {_for_operators([line])}"
+            self._told_unreachable = await self._post_now(words, Tone.ALARM)
         return [line]
 
     async def _store_reachable(self) -> None:
         told, self._unreachable_since, self._told_unreachable = self._told_unreachable, None, False
         if told:
-            words = "Frontline's database works again."
+            words = "Frontline works again."
             now = self.clock.now().isoformat()
             await self._tell_agents(f"{now}/back", words, "Overdue notices are being sent now.", Tone.DONE)
 
@@ -240,7 +239,13 @@ class LagMonitor:
         return posted
 
 
-_ADVICE = "Until then, please check your tickets yourselves. Operators: see /readyz and the log."
+_LATE = "warnings, pages and other messages may come late."
+_STOPPED = "nothing can be recorded or sent."
+_ADVICE = "Please check your tickets yourselves until we tell you here that it works again."
+
+
+def _for_operators(lines: Sequence[str]) -> str:
+    return f"For the operator: {' '.join(lines)} See /readyz and the log."
 
 
 def clock_fault(clock: Clock) -> str | None:
@@ -257,10 +262,15 @@ def clock_fault(clock: Clock) -> str | None:
 
 def _lag_lines(counts: StoreStats, now: datetime) -> list[str]:
     lines = []
-    for count, what in ((counts.overdue, "ticket"), (counts.late_timers, "timer")):
-        if count:
-            who = f"1 {what} has" if count == 1 else f"{count} {what}s have"
-            lines.append(f"{who} been due for more than {MAX_WAKE_LAG.seconds} s.")
+    late_by = f"more than {MAX_WAKE_LAG.seconds} s late."
+    if counts.overdue:
+        who = "1 ticket is" if counts.overdue == 1 else f"{counts.overdue} tickets are"
+        lines.append(f"{who} handled {late_by}")
+    if counts.late_timers:
+        who = (
+            "1 scheduled task is" if counts.late_timers == 1 else f"{counts.late_timers} scheduled tasks are"
+        )
+        lines.append(f"{who} {late_by}")
     late = [
         p for p, at in counts.oldest.items() if p is not Priority.COUNTDOWN and now - at > MAX_MESSAGE_AGE
     ]

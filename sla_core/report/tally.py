@@ -98,6 +98,8 @@ class Breach:
     late: timedelta
     """By the clock; so far, if it is unanswered."""
     clauses: tuple[str, ...]
+    cited: str
+    """The document and the section that make the promise."""
     receipt: tuple[Stretch, ...]
 
 
@@ -141,6 +143,8 @@ class Rare:
 
     expected: int
     clauses: tuple[str, ...]
+    cited: str
+    """The document and the section that say so."""
     opened: int = 0
 
 
@@ -194,7 +198,7 @@ class Tally:
             rarity = ticket.policy.severities[severity].rarity if severity else None
             if severity and rarity:
                 quarter = f"{opened.at.year} Q{(opened.at.month - 1) // 3 + 1}"
-                known = Rare(rarity.per_quarter, rarity.source.clauses)
+                known = Rare(rarity.per_quarter, rarity.source.clauses, ticket.policy.cited(rarity.source))
                 self.rare.setdefault((opened.account, quarter, severity), known).opened += 1
 
     def _keep(self, late: timedelta, ticket: TicketRecord, found: PromiseRecord) -> None:
@@ -266,6 +270,7 @@ def _breach(kept: _Kept) -> Breach:
         found.answered_at,
         kept.late,
         found.promise.target.source.clauses,
+        ticket.policy.cited(found.promise.target.source),
         tuple(found.receipt()),
     )
 

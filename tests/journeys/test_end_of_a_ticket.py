@@ -118,7 +118,10 @@ async def test_three_business_days_after_we_wait_she_is_reminded_once(a_desk: Op
     assert "Nudged" not in await desk.events(key)
     before = notified(desk)["Alice"]
     await desk.forward_to("2026-03-26T12:00:00Z")
-    assert desk.thread(key)[-1] == f"{key} We are still waiting for your answer. Please reply here. @Alice"
+    assert desk.thread(key)[-1] == (
+        f"{key} We are still waiting for your answer to Bob's message: “Which customer is it?” "
+        "Please reply here. @Alice"
+    )
     assert notified(desk)["Alice"] == before + 1
     await desk.fast_forward(days=20)
     assert (await desk.events(key)).count("Nudged") == 1
@@ -173,16 +176,22 @@ async def test_a_resolved_ticket_is_closed_after_five_business_days_without_a_wo
     before = notified(desk)["Alice"]
     await desk.forward_to("2026-03-27T12:00:00Z")
     assert desk.thread(key)[-1] == (
-        f"{key} We will close this ticket Mon 30 Mar 11:00 unless you write here. "
-        "If you still need help, press Reopen on the card. @Alice"
+        f"{key} We will close this ticket Mon 30 Mar 11:00, because nobody has written here "
+        "since it was resolved. "
+        "To keep it from being closed, write here. If you still need help, press Reopen on the card. @Alice"
     )
     assert notified(desk)["Alice"] == before + 2
     await desk.forward_to("2026-03-30T10:59:59Z")
     assert desk.card_view(key).state == "resolved"
     await desk.forward_to("2026-03-30T11:00:00Z")
     assert desk.card_view(key).state == "closed"
-    assert desk.thread(key)[-1] == f"{key} Frontline closed this ticket."
-    assert desk.thread(key, Audience.AGENTS)[-1] == f"{key} Frontline closed this ticket."
+    assert desk.thread(key)[-1] == (
+        f"{key} Frontline closed this ticket, because nobody wrote after it was resolved. "
+        "If you still need help, press Reopen on the card."
+    )
+    assert desk.thread(key, Audience.AGENTS)[-1] == (
+        f"{key} Frontline closed this ticket, because nobody wrote after it was resolved."
+    )
     assert (await desk.events(key))[-3:] == ["Nudged", "ClosingAnnounced", "Closed"]
     assert notified(desk)["Alice"] == before + 2
     await desk.presses(ALICE, "Reopen", key)

@@ -10,7 +10,7 @@ from tests.journeys.conftest import OpenDesk
 
 REASON = "Their invoices go out at six."
 ESCALATED = f"ACME-1 Bob escalated this ticket: “{REASON}” "
-ALERTED = "The on-call agent and Dana have been alerted."
+ALERTED = "The on-call agent and your account manager Dana have been alerted."
 
 
 def reason(form: Form) -> TextField:
@@ -27,9 +27,8 @@ async def test_an_agents_reason_stays_internal(a_desk: OpenDesk) -> None:
     key = await desk.submits(ALICE, "Bills are slow", S2)
     form = form_of(await desk.presses(BOB, "Escalate", key))
     assert form.title == "ACME-1 · Escalate"
-    assert (
-        reason(form).hint
-        == "Agents, the people we page and the TAM see this; the customer only if you tick the box."
+    assert reason(form).hint == (
+        "Agents, the people we page and the account manager see this; the customer only if you tick the box."
     )
     (tell,) = tick(form)
     assert (tell.label, tell.value, tell.required) == ("Tell the customer", (), False)
@@ -62,7 +61,7 @@ async def test_nobody_is_said_to_be_alerted_before_it_is_so(a_desk: OpenDesk) ->
     key = await desk.submits(ALICE, "Bills are slow", S2)
     form = form_of(await desk.presses(BOB, "Escalate", key))
     await desk.sends(BOB, form, text=REASON, tell_customer="yes")
-    assert desk.thread(key) == [f"{ESCALATED}Dana has been alerted."]
+    assert desk.thread(key) == [f"{ESCALATED}Your account manager Dana has been alerted."]
     assert len(desk.direct(DANA)) == 1
 
 
@@ -73,7 +72,9 @@ async def test_somebody_on_call_who_cannot_be_mentioned_is_not_said_to_be_alerte
     key = await desk.submits(ALICE, "Bills are slow", S2)
     await desk.sends(ALICE, form_of(await desk.presses(ALICE, "Escalate", key)), text=REASON)
     (said,) = desk.thread(key)
-    assert said.startswith(f"{ESCALATED}Dana has been alerted. Next, we decide".replace("Bob", "Alice"))
+    assert said.startswith(
+        (f"{ESCALATED}Your account manager Dana has been alerted. Next: we decide").replace("Bob", "Alice")
+    )
     await desk.fast_forward(hours=5)
     assert desk.thread(key)[-1].startswith("ACME-1 We missed the 4-hour first response")
     assert "Dana has been alerted." in desk.thread(key)[-1]
@@ -88,4 +89,4 @@ async def test_a_customers_reason_is_read_by_everybody(a_desk: OpenDesk) -> None
 
     await desk.sends(ALICE, form, text=REASON)
     (said,) = desk.thread(key)
-    assert said.startswith(f"{ESCALATED}{ALERTED} Next, we decide".replace("Bob", "Alice"))
+    assert said.startswith(f"{ESCALATED}{ALERTED} Next: we decide".replace("Bob", "Alice"))

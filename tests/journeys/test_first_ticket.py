@@ -172,20 +172,20 @@ async def test_the_warning_comes_at_three_quarters_and_the_breach_on_time(a_desk
     await desk.forward_to("2026-03-20T18:30:00Z")
     assert [m.text for m in desk.direct(DANA)] == [
         "ACME-1 Warning: first response is due Fri 20 Mar 19:30. "
-        "Promised: First response within 4 support hours."
-        " Acme GmbH, S2: “Bills are slow” Owner: unassigned. Its card is in triage."
+        "Acme GmbH, S2: “Bills are slow” Owner: unassigned. Its card is in triage."
     ]
     assert desk.thread(key) == []
 
     await desk.forward_to("2026-03-20T19:29:59Z")
     assert len(desk.direct(DANA)) == 2
-    assert "Nobody has answered this for half an hour." in desk.direct(DANA)[-1].text
+    assert "You have not answered this message for half an hour." in desk.direct(DANA)[-1].text
     await desk.forward_to("2026-03-20T19:30:00Z")
     assert desk.standing(key) == ["breached"]
     assert desk.card_view(key).tone is Tone.ALARM
     missed = "ACME-1 We missed the 4-hour first response, due Fri 20 Mar 19:30."
+    to_her = " The on-call agent and your account manager Dana have been alerted. They will answer you here."
+    assert desk.thread(key) == [f"{missed}{to_her} @Alice"]
     missed += " The on-call agent and Dana have been alerted."
-    assert desk.thread(key) == [f"{missed} @Alice"]
     assert desk.thread(key, Audience.AGENTS)[-1] == f"{missed} @Bob"
     assert desk.direct(DANA)[-1].text.startswith(
         missed.replace("The on-call agent and Dana have", "The on-call agent has")

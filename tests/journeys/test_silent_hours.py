@@ -61,7 +61,7 @@ async def test_five_silent_hours(tmp_path: Path) -> None:
     assert counted == [5, 5, 5]
     assert await missed_at(desk, key) == ["1:00", "2:00", "3:00", "4:00", "5:00"]
     assert sum("/draft/" in (said.key or "") for said in desk.posted) == 5
-    lines = [text for text in desk.thread(key) if "We missed the 1-hour next update" in text]
+    lines = [text for text in desk.thread(key) if "We missed the hourly update" in text]
     assert len(lines) == 5
     assert "We have now missed 5 updates in a row." in lines[-1]
     assert await directs(desk, key) == [
@@ -72,7 +72,7 @@ async def test_five_silent_hours(tmp_path: Path) -> None:
         *("4:52 dana warning", "5:00 dana miss"),
     ]
     told = [said.text for said in desk.direct(DANA)]
-    assert sum("Nobody has answered this for half an hour." in text for text in told) == 2
+    assert sum("You have not answered this message for half an hour." in text for text in told) == 2
     assert len(told) == 12
 
 
@@ -99,6 +99,6 @@ async def test_a_milestone_in_between_begins_the_hour_again(tmp_path: Path) -> N
     await desk.presses(BOB, "Reproduced", key)
     await desk.fast_forward(hours=2, seconds=1)
     assert await missed_at(desk, key) == ["1:00", "2:00", "3:10", "4:10"]
-    lines = [text for text in desk.thread(key) if "We missed the 1-hour next update" in text]
+    lines = [text for text in desk.thread(key) if "We missed the hourly update" in text]
     assert ["in a row" in line for line in lines] == [False, True, False, True]
     assert "We have now missed 2 updates in a row." in lines[-1]

@@ -39,15 +39,16 @@ async def test_an_unanswered_emergency_closed_and_reopened(a_desk: OpenDesk) -> 
     await desk.forward_to("2026-03-20T17:14:59Z")
     assert "Warned" not in await desk.events(key)
     await desk.forward_to("2026-03-20T17:15:00Z")
-    promised = "Promised: First response within 1 hour, at any time of any day."
-    warning = f"ACME-1 Warning: first response is due Fri 20 Mar 17:30. {promised}"
-    assert f"{warning} @Bob" in desk.thread(key, Audience.AGENTS)
+    advice = "Please press Reply on the ticket's card."
+    warning = "ACME-1 Warning: first response is due Fri 20 Mar 17:30."
+    assert f"{warning} {advice} @Bob" in desk.thread(key, Audience.AGENTS)
     assert [text.startswith(warning) for text in alerts(desk)] == [True]
 
     await desk.forward_to("2026-03-20T17:30:00Z")
     breach = "ACME-1 We missed the 1-hour first response, due Fri 20 Mar 17:30."
+    to_her = " The on-call agent and your account manager Dana have been alerted. They will answer you here."
+    assert desk.thread(key)[-1] == f"{breach}{to_her} @Alice"
     breach += " The on-call agent and Dana have been alerted."
-    assert desk.thread(key)[-1] == f"{breach} @Alice"
     assert f"{breach} @Bob" in desk.thread(key, Audience.AGENTS)
     assert alerts(desk)[-1].startswith(
         breach.replace("The on-call agent and Dana have", "The on-call agent has")

@@ -81,18 +81,20 @@ async def test_an_unanswered_alert_goes_on_to_the_backup_and_to_leadership(tmp_p
     assert told(desk, DANA, EVE, MIA) == {"Dana": 1}
     await desk.fast_forward(minutes=1)
     assert told(desk, DANA, EVE, MIA) == {"Dana": 2}
-    assert "Nobody has answered this for half an hour." in desk.direct(DANA)[-1].text
+    assert "You have not answered this message for half an hour." in desk.direct(DANA)[-1].text
     await desk.fast_forward(minutes=30)
     assert told(desk, DANA, EVE, MIA) == {"Dana": 2, "Eve": 1}
-    assert "Dana has not answered, so this comes to you." in desk.direct(EVE)[-1].text
+    assert "Dana has not answered this message, so it comes to you." in desk.direct(EVE)[-1].text
     await desk.fast_forward(minutes=30)
     assert told(desk, DANA, EVE, MIA) == {"Dana": 2, "Eve": 1, "Mia": 1}
+    assert "Dana and Eve have not answered this message, so it comes to you." in desk.direct(MIA)[-1].text
     assert all(labels(desk.direct(each)[-1])[0] == "Acknowledge" for each in (DANA, EVE, MIA))
     assert all("Its card is in triage." in desk.direct(each)[-1].text for each in (DANA, EVE, MIA))
     assert desk.thread(key) == [
         "ACME-1 Alice escalated this ticket: “Month end is today” "
-        "The on-call agent and Dana have been alerted. Next, we decide who else is needed, and answer you "
-        "here. The first response is due Fri 20 Mar 19:30."
+        "The on-call agent and your account manager Dana have been alerted. Next: we decide "
+        "who else is needed, and answer you "
+        "here by Fri 20 Mar 19:30."
     ]
     sent = sum("escalated" in said.text for each in (DANA, EVE, MIA) for said in desk.direct(each))
     await desk.fast_forward(hours=1)
@@ -294,7 +296,7 @@ async def test_while_she_is_away_her_messages_go_to_the_backup(tmp_path: Path) -
     assert told(desk, DANA, EVE) == {"Eve": 2}
     assert "This is for Dana, who is away until Fri 27 Mar 2026." in desk.direct(EVE)[-1].text
     assert labels(desk.direct(EVE)[-1])[0] == "Acknowledge"
-    assert "The on-call agent and Eve have been alerted." in desk.thread(key)[-1]
+    assert "The on-call agent and your deputy account manager Eve have been alerted." in desk.thread(key)[-1]
     await desk.fast_forward(minutes=60)
     assert told(desk, DANA, EVE, MIA) == {"Eve": 3, "Mia": 1}, "Eve again, and then leadership"
 
@@ -303,7 +305,7 @@ async def test_she_is_back_by_the_command_and_at_the_date(tmp_path: Path) -> Non
     desk = await open_desk(tmp_path, FRIDAY, FILE)
     await desk.command(DANA, TRIAGE, "away until 2026-03-27")
     said = answer_text(await desk.command(DANA, TRIAGE, "back"))
-    assert said == "Welcome back. Your direct messages come to you again."
+    assert said == "Welcome back. You receive your direct messages again."
     assert "You no longer get the direct messages about Acme GmbH." in desk.direct(EVE)[-1].text
     await desk.command(DANA, TRIAGE, "away until 2026-03-21")
     await desk.forward_to("2026-03-21T00:00:00Z")
@@ -386,7 +388,7 @@ async def test_the_solution_architect_is_shown_and_not_told(tmp_path: Path) -> N
     desk, key = await escalated(tmp_path, named)
     assert "Solution Architect Kim" in desk.card_view(key, Audience.AGENTS).about
     said = answer_text(await desk.command(ALICE, ACME, "help"))
-    assert "Your Technical Account Manager: Dana. Your Solution Architect: Kim." in said
+    assert "Your account manager: Dana. Your solution architect: Kim." in said
     assert told(desk, DANA, KIM) == {"Dana": 1}
     silver = named.replace('plan = "gold"', 'plan = "silver"')
     directory = directory_of(tmp_path, silver)

@@ -215,7 +215,7 @@ def why_needless(message: Direct, history: Sequence[Event], earlier: Sequence[Di
     before = [each for each in earlier if each.key == message.key and not each.is_page]
     past = [event for event in history if event.at <= message.at]
     own = (Alerted, Acknowledged, Taken, Answered)
-    if "Nobody has answered this for half an hour." in text:
+    if "You have not answered this message for half an hour." in text:
         acts = [event for event in past if isinstance(event, own) and event.by.name == "Dana"]
         due = before[-1].at + HALF_HOUR if before else None
         if due is None or message.at not in (due, after_quiet(due)):

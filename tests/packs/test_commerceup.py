@@ -542,7 +542,7 @@ async def test_the_account_manager_is_the_first_contact(tmp_path: Path) -> None:
     desk = await a_desk(tmp_path)
     key = await desk.submits(ALICE, "The price list is wrong", C3)
     contact = rich_text(desk.card_view(key).contact)
-    assert contact == "Account manager, your first contact: Dana, dana@commerceup.example"
+    assert contact == "Your account manager: Dana, dana@commerceup.example"
     assert desk.card_view(key, Audience.AGENTS).contact == ()
     (told,) = desk.direct(DANA)
     assert told.text.startswith("ACME-1 A new ticket was opened. You are the customer's account manager,")
@@ -565,11 +565,11 @@ async def test_while_the_account_manager_is_away_another_person_hears_of_it(tmp_
     assert "You stand in for the customer's account manager," in told.text
     assert "This is for Dana, who is away until" in told.text
     instead = "Bob (Dana is away until Tue 17 Mar 2026)"
-    assert rich_text(desk.card_view(key).contact) == f"Account manager, your first contact: {instead}"
+    assert rich_text(desk.card_view(key).contact) == f"Your account manager: {instead}"
     assert f"ACME-1 The customer's account manager: {instead}" in desk.thread(key, Audience.AGENTS)
     desk.desk.directory.away["bob"] = desk.clock.now() + timedelta(days=7)
     await desk.submits_form(BOB, "Reply", key, text="We look into it.")
-    nobody = "Account manager, your first contact: Dana (away until Tue 17 Mar 2026)"
+    nobody = "Your account manager: Dana (away until Tue 17 Mar 2026)"
     assert rich_text(desk.card_view(key).contact) == nobody
 
 
@@ -579,7 +579,7 @@ async def test_an_account_manager_who_opens_a_ticket_is_not_told_of_it(tmp_path:
     key = await desk.submits(DANA, "The price list is wrong", C3)
     assert desk.direct(DANA) == []
     contact = rich_text(desk.card_view(key).contact)
-    assert contact == "Account manager, your first contact: Dana, dana@commerceup.example"
+    assert contact == "Your account manager: Dana, dana@commerceup.example"
 
 
 async def test_a_ticket_of_an_earlier_release_sends_its_contact_nothing(tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ async def test_a_press_on_a_card_from_before_the_freeze_asks_as_well(desk: DeskI
     assert OPENING in form.context, "it counts once"
     assert done(await desk.sends(BOB, form, text="Orders are lost"))
     assert "You already sent this form" in answer_text(await desk.sends(BOB, form, text="Orders, still"))
-    assert "It is urgent, so we deploy it during our code freeze" in desk.thread(key)[-1]
+    assert "It is urgent, so we are deploying it during our code freeze" in desk.thread(key)[-1]
 
 
 async def test_a_lowered_emergency_is_not_urgent_by_itself(desk: DeskInMemory) -> None:

@@ -201,7 +201,7 @@ async def test_a_page_that_only_a_phone_took_lets_the_customer_know(
 ) -> None:
     """MON-16, MTA-21: "has been paged" is said once one way has accepted it."""
     (said,), events = await opens_off_hours(tmp_path, at_monta(services))
-    assert said.startswith("ACME-1 Bob has been paged, outside business hours.")
+    assert said.startswith("ACME-1 Bob has been paged, although it is outside our support hours.")
     assert "PageAccepted" in events
 
 

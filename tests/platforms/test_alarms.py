@@ -138,7 +138,9 @@ async def test_an_alarm_again_over_and_back(watched: Opens, platform: str) -> No
     await at.notifies(summary="The API and the console are down")
     assert at.last("/triage/").startswith("ACME 1 prod monitoring Firing The API and the console are down")
     await at.notifies("resolved")
-    assert at.last("/triage/") == "ACME 1 prod monitoring Resolved at Sat 21 Mar 2026 01 20 UTC"
+    assert at.last("/triage/") == (
+        "ACME 1 prod monitoring the alarm ended at Sat 21 Mar 2026 01 20 UTC The ticket stays open"
+    )
     await at.notifies("resolved")
     assert len(story.refs("/triage/")) == told + 2
     await at.notifies()
@@ -160,8 +162,10 @@ async def test_a_second_emergency_in_a_quarter_reaches_leadership(watched: Opens
         (ref,) = at.story.refs(f"/dm/{who}")
         said = at.story.agents.displayed(ref)
         assert said.words.startswith(
-            "ACME 2 This is P1 number 2 of this quarter the policy expects at most 1 "
-            "The first one was ACME 1 Acme GmbH P1 The database is down Owner unassigned"
+            "ACME 2 This is the customer s P1 number 2 this quarter after ACME 1 the policy "
+            "expects at most 1 "
+            "This is for your information you do not need to do anything Acme GmbH P1 The "
+            "database is down Owner unassigned"
         )
         assert said.words.endswith("Open ACME 2")
         assert said.labels == ()

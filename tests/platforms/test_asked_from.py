@@ -20,7 +20,7 @@ from tests.platforms.story import KEY, S2, Story, open_story
 from tests.platforms.test_links import address, links
 from tests.teams.activities import activity, mentioning
 
-TOLD = f"{KEY} was opened from this message. We'll reply in the thread of its card. Open {KEY}"
+TOLD = f"{KEY} was opened from this message. We will answer in that ticket's thread. Open {KEY}"
 
 
 class OnSlackDesk:

@@ -110,8 +110,8 @@ async def test_disabled_services_are_told_shown_and_on_record(monetate: OpenStor
 
     await desk.agent("Services disabled", "The tag breaks the checkout")
 
-    told = "ACME 1 Bob disabled your services for the time being The tag breaks the checkout"
-    assert desk.words("/customer/")[-1] == f"{told} We will say here when they are enabled again Alice"
+    told = "ACME 1 Bob has switched our services off for you for now The tag breaks the checkout"
+    assert desk.words("/customer/")[-1] == f"{told} We will tell you here when they are on again Alice"
     ours = "ACME 1 Bob disabled the customer s services The tag breaks the checkout"
     assert desk.words("/triage/")[-1] == ours
     (dm,) = desk.told("/dm/dana")
@@ -125,7 +125,9 @@ async def test_disabled_services_are_told_shown_and_on_record(monetate: OpenStor
 
     await desk.agent("Services enabled", "The tag is mended")
 
-    assert desk.words("/customer/")[-1] == "ACME 1 Bob enabled your services again The tag is mended Alice"
+    assert desk.words("/customer/")[-1] == (
+        "ACME 1 Bob has switched our services on for you again The tag is mended Alice"
+    )
     again = "ACME 1 Bob enabled the customer s services again The tag is mended"
     assert desk.words("/triage/")[-1] == again
     assert desk.words("/dm/dana")[-1].startswith(again)
@@ -195,7 +197,9 @@ async def test_a_mitigation_out_of_order_is_done_and_recorded(monetate: OpenStor
     """MON-34: the order is a suggestion. What was passed over stays on offer."""
     desk = await monetate(name, EMERGENCY)
     await desk.agent("Server allocation")
-    assert desk.words("/triage/")[-1].endswith("Server allocation Not done before it Internet routing")
+    assert desk.words("/triage/")[-1].endswith(
+        "The policy asks for Internet routing first it was not recorded as done"
+    )
     done = await last_answer(desk)
     assert (done.mitigation, done.skipped) == ("Server allocation", ("Internet routing",))
     assert "Server allocation before Internet routing" in desk.card_view(Audience.AGENTS).words
@@ -222,11 +226,11 @@ async def test_an_emergency_s_fix_goes_through_a_freeze(monetate: OpenStory, nam
 async def test_an_ordinary_fix_in_a_freeze_needs_a_reason(monetate: OpenStory, name: str) -> None:
     """MON-32, A7: the customer reads why it is deployed all the same."""
     desk = await monetate(name, ORDINARY, IN_THE_FREEZE)
-    assert "Code freeze until Mon 7 Dec 2026 only urgent fixes" in desk.card_view(Audience.AGENTS).words
+    assert "Code freeze through Sun 6 Dec 2026 only urgent fixes" in desk.card_view(Audience.AGENTS).words
     await desk.agent("Fix developed", "Orders are lost without it")
     assert desk.words("/customer/")[-1] == (
         "ACME 1 Fix developed Bob We have a fix and are deploying it"
-        " It is urgent so we deploy it during our code freeze Orders are lost without it Alice"
+        " It is urgent so we are deploying it during our code freeze Orders are lost without it Alice"
     )
     assert (await last_answer(desk)).urgent == "Orders are lost without it"
     assert "Fix developed" not in desk.card_view(Audience.AGENTS).labels
@@ -237,7 +241,7 @@ async def test_or_a_day_after_the_freeze(monetate: OpenStory, name: str) -> None
     """MON-32, A7: one of the two, a real day, and none inside the freeze; what was typed stays."""
     desk = await monetate(name, ORDINARY, IN_THE_FREEZE)
     form = await form_behind(desk, "Fix developed")
-    assert "There is a code freeze until Mon 7 Dec 2026" in await form.sends()
+    assert "There is a code freeze through Sun 6 Dec 2026" in await form.sends()
     assert "either why it is urgent or when" in await form.sends(text="Because", deploys_on="2026-12-08")
     assert "is not a date. Write it as 2026-12-07." in await form.sends(text="", deploys_on="soon")
     assert "Please choose Mon 7 Dec 2026 or a later day." in await form.sends(deploys_on="2026-12-06")
@@ -290,9 +294,9 @@ async def test_the_account_manager_hears_at_once_and_can_be_reached(commerceup: 
     )
     assert dm.labels == ("Acknowledge", "I'll call", "Delegate", "Snooze")
     card = desk.card_view(Audience.CUSTOMER)
-    assert "Account manager your first contact Dana dana commerceup example" in card.words
+    assert "Your account manager Dana dana commerceup example" in card.words
     assert any(desk.customers.user("Dana").id in token for token in card.live), "the card mentions her"
-    assert "your first contact" not in desk.card_view(Audience.AGENTS).words
+    assert "Your account manager" not in desk.card_view(Audience.AGENTS).words
 
     assert "Acknowledged." in await desk.tam("Acknowledge")
     assert desk.told("/dm/dana")[-1].labels == ("I'll call", "Delegate", "Snooze")

@@ -59,7 +59,10 @@ async def test_a_silent_customer_is_reminded_told_and_has_it_closed(story: Story
     assert "We will close this ticket" in told
     assert reminded.endswith("Alice")
     assert told.endswith("Alice")
-    assert closed == "ACME 1 Frontline closed this ticket"
+    assert closed == (
+        "ACME 1 Frontline closed this ticket because nobody wrote after it was resolved "
+        "If you still need help press Reopen on the card"
+    )
     assert "closed" in story.card_view(Audience.AGENTS).text
     assert (await story.events())[-3:] == ["Nudged", "ClosingAnnounced", "Closed"]
 

@@ -114,7 +114,7 @@ async def test_an_old_reply_is_given_back(lossy_desk: LossyDesk) -> None:
     form = await lossy_desk.opens_reply("Bob")
     clock.at += timedelta(hours=25)
     told = await form.sends(text="We look into it")
-    assert "This form is more than a day old, so it was not sent" in told
+    assert "This form was more than a day old, so it was not sent" in told
     assert "We look into it" in told
     assert await lossy_desk.desk.events() == ["Opened"]
 

@@ -21,15 +21,20 @@ TWO_AT_NIGHT = "2026-03-24T01:00:00Z"
 OUTAGE: Answers = {"audience": "partner", "topic": "outage", "revenue": "critical", "users": "all"}
 P1 = OUTAGE | {"workaround": "no"}
 P2 = P1 | {"topic": "core", "users": "several"}
-PAGED = "ACME 1 Bob has been paged outside business hours Our time counts from Tue 24 Mar 2026 08 00 UTC"
+PAGED = (
+    "ACME 1 Bob has been paged although it is outside our support hours Our response "
+    "times count from Tue 24 Mar 2026 08 00 UTC when our support hours begin"
+)
 DUE = {
     "P1": "First response is due Tue 24 Mar 2026 10 00 UTC Resolution is due Tue 24 Mar 2026 12 00 UTC",
     "P2": "First response is due Tue 24 Mar 2026 12 00 UTC Resolution is due Mon 30 Mar 2026 15 00 UTC",
 }
 """By hand: 2 and 4 hours from 09:00; 4 hours, and the close of the fifth business day, in summer time."""
-COUNTS = "Our time counts from Tue 24 Mar 2026 08 00 UTC"
-HOURLY = "Until our hours begin you hear from us every hour next by Tue 24 Mar 2026 02 00 UTC"
-LAST = "This is the last of these messages our hours begin before the next one would be due"
+COUNTS = "Our response times count from Tue 24 Mar 2026 08 00 UTC when our support hours begin"
+HOURLY = (
+    "Until our support hours begin we will write here every hour the next time by Tue 24 Mar 2026 02 00 UTC"
+)
+LAST = "This is our last regular message before our support hours begin"
 AtNight = Callable[[str, Answers], Awaitable[Story]]
 
 
@@ -87,7 +92,7 @@ async def test_an_answer_at_night_counts_at_once_and_a_missed_morning_is_a_breac
 
 
 def next_line(clock: str) -> str:
-    return f"You hear from us again by Tue 24 Mar 2026 {clock} UTC"
+    return f"We will write here again by Tue 24 Mar 2026 {clock} UTC"
 
 
 @pytest.mark.parametrize("name", CHATS)
@@ -98,7 +103,10 @@ async def test_every_hour_of_the_night_the_customer_reads_how_the_ticket_stands(
     desk = await at_night(name, P1)
     card = desk.card_view(Audience.CUSTOMER)
     await desk.wait(hours=1)
-    everybody = "Bob Eve Kim Mia and Dana have been paged and have not answered yet we go on paging"
+    everybody = (
+        "Bob Eve Kim Mia and Dana have been paged and have not answered yet we are still "
+        "trying to reach our team"
+    )
     first = desk.words("/customer/courtesy")
     assert first == [f"ACME 1 {everybody} {COUNTS} {DUE['P1']} {next_line('03 00')}"]
     assert desk.card_view(Audience.CUSTOMER).words == card.words, "a line in the thread edits no card"

@@ -17,13 +17,14 @@ from tests.platforms.story import Story, open_story
 StoryOn = Callable[[str], Awaitable[Story]]
 
 AUDIENCES = ("/customer/", "/triage/", "/dm/")
-PROMISED = "Promised First response within 4 support hours"
-WARNED = f"ACME 1 Warning first response is due Fri 20 Mar 2026 19 30 UTC {PROMISED}"
+WARNED = "ACME 1 Warning first response is due Fri 20 Mar 2026 19 30 UTC"
+ADVICE = "Please press Reply on the ticket s card"
 BREACHED = (
     "ACME 1 We missed the 4 hour first response due Fri 20 Mar 2026 19 30 UTC"
     " The on call agent and Dana have been alerted"
 )
 BREACHED_TO_HER = BREACHED.replace("The on call agent and Dana have", "The on call agent has")
+BREACHED_TO_CUSTOMER = BREACHED.replace("Dana", "your account manager Dana") + " They will answer you here"
 ABOUT = "Acme GmbH S2 Bills are slow Owner unassigned seen by Bob"
 REPLIED = "ACME 1 Bob replied We look into it"
 RESOLVED = "ACME 1 Bob resolved this ticket The queue runs again"
@@ -81,7 +82,7 @@ async def test_every_platform_gets_the_same_messages(played: StoryOn) -> None:
 async def test_each_message_reaches_its_recipients(played: StoryOn, name: str) -> None:
     desk = await played(name)
     assert desk.words("/customer/") == [
-        f"{BREACHED} Alice",
+        f"{BREACHED_TO_CUSTOMER} Alice",
         f"{REPLIED} Alice",
         f"{RESOLVED} Alice",
         CLOSED,
@@ -89,7 +90,7 @@ async def test_each_message_reaches_its_recipients(played: StoryOn, name: str) -
     assert desk.words("/triage/") == [
         "ACME 1 New ticket from Acme GmbH S2 proposed Bob",
         "ACME 1 Alice wrote It got worse Bob",
-        f"{WARNED} Bob",
+        f"{WARNED} {ADVICE} Bob",
         f"{BREACHED} Bob",
         "ACME 1 Dana acknowledged the alert",
         REPLIED,

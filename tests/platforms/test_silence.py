@@ -91,7 +91,7 @@ async def test_five_silent_hours(emergency: Emergency, name: str) -> None:
     assert (await desk.events()).count("Breached") == 5
     assert len(drafts(desk)) == 5
     assert sum("Warning next update is due" in words for words in desk.words("/dm/dana")) == 5
-    lines = [words for words in desk.words("/customer/") if "We missed the 1 hour next update" in words]
+    lines = [words for words in desk.words("/customer/") if "We missed the hourly update" in words]
     assert len(lines) == 5
     assert "Nobody has written to you yet We have now missed 5 updates in a row" in lines[-1]
     assert [draft.labels for draft in drafts(desk)] == [(), (), (), (), ("Send", "Update")]
@@ -104,10 +104,10 @@ async def test_one_click_sends_the_draft(emergency: Emergency, name: str) -> Non
     desk = await emergency(name)
     await desk.wait(minutes=45)
     (draft,) = drafts(desk)
-    assert "Send posts this draft as it is" in draft.words
+    assert "Press Send to post this draft as it is" in draft.words
     assert draft.labels == ("Send", "Update")
     told = await press_draft(desk, "Send")
-    assert "the customer has got this update" in told
+    assert "the update was sent to the customer" in told
     assert (
         "ACME 1 Update from Bob We are still working on this Next update within 1 hour"
         in desk.words("/customer/")[-1]

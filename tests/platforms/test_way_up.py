@@ -75,8 +75,8 @@ async def test_escalate_says_who_was_told_and_the_card_who_knows(opened: Opened,
     desk = await opened(name)
     await desk.customer("Escalate", "The sale starts in an hour")
     told = desk.words("/customer/")[-1]
-    assert "The on call agent and Dana have been alerted" in told
-    assert "Next we decide who else is needed and answer you here The next update is due" in told
+    assert "The on call agent and your account manager Dana have been alerted" in told
+    assert "Next we decide who else is needed and answer you here by" in told
     assert "by Alice nobody has answered yet" in desk.card_view(Audience.CUSTOMER).words
     await desk.tam("Acknowledge")
     await desk.agent("Acknowledge")

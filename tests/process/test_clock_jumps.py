@@ -41,7 +41,7 @@ async def a_clock_jumps(site: RealTimeSite, long: str, short: str, **environment
 
     site.is_off(AHEAD, long)
     assert await site.reasons() == SAYS
-    await site.told(f"T{SAYS[1:]}. Operators: check the time of this machine (NTP).")
+    await site.told(f"T{SAYS[1:]}. For the operator: check the time of this machine (NTP).")
     site.is_off(0, long)
     assert await site.reasons() == ""
     assert not site.is_breached(card), "a clock that is corrected in time breaches no promise"

@@ -30,7 +30,7 @@ LANES = ("the customer's thread", "triage", "the TAM")
 
 def breaches(site: LiveSite, card: Message) -> list[int]:
     """How often each of them was told; Dana without what comes again because she does not answer."""
-    to_dana = [text for text in site.dms(site.dana) if "Nobody has answered" not in text]
+    to_dana = [text for text in site.dms(site.dana) if "You have not answered" not in text]
     told = (site.thread(card), site.thread(site.agents_card(card)), to_dana)
     return [sum("We missed" in text for text in texts) for texts in told]
 

@@ -268,12 +268,12 @@ async def test_a_lock_that_lasts_is_told_to_everybody(tmp_path: Path) -> None:
             assert examined.code == 1
             assert "database is locked" in examined.out, examined
             assert "the bot is in #triage" in examined.out, "the rest is checked all the same"
-            behind = "Frontline is behind: Its database cannot be written, so nothing can be decided or sent."
+            behind = "Frontline is behind: nothing can be recorded or sent."
             await site.slack.until(lambda: behind in told(site), 180)
             assert time.monotonic() - began > 30
             other.execute("ROLLBACK")
         await site.recovered()
-        await site.slack.until(lambda: "Frontline's database works again." in told(site), 60)
+        await site.slack.until(lambda: "Frontline works again." in told(site), 60)
         assert (await site.slack.submit(site.alice)).closed
         assert await site.stopped() == 0
         assert not [line for line in desk.logged if line.get("level") == "none"]

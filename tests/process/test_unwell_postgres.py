@@ -162,10 +162,10 @@ async def test_each_fault_of_the_database_is_said_and_survived(tmp_path: Path) -
                 card = await is_said(site, server, fault, why, doctor)
                 await site.in_hand(card)
             server.halt()
-            behind = "Frontline is behind: Its database does not answer, so nothing can be decided or sent."
+            behind = "Frontline is behind: nothing can be recorded or sent."
             await site.slack.until(lambda: site.told(behind), 180)
             server.resume()
-            await site.slack.until(lambda: site.told("Frontline's database works again."), 60)
+            await site.slack.until(lambda: site.told("Frontline works again."), 60)
             assert site.told(behind) == 1
             assert await site.stopped() == 0
             no_traceback(desk)

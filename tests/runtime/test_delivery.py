@@ -168,8 +168,9 @@ async def test_a_reply_refused_for_good_does_not_count(a_desk: OpenDesk) -> None
     assert desk.standing(key) == ["less than 4 h left"]
     told = [text for text in desk.heard(TRIAGE) if "Not delivered" in text]
     assert told == [
-        f"{key} Not delivered: the reply of Bob could not be shown to the customer (is_archived), "
-        "so it does not count. Please reach them another way."
+        f"{key} Not delivered: Bob's reply did not reach the customer (is_archived), "
+        "so it does not count. First response is still due Fri 20 Mar 19:30. Please contact "
+        "the customer another way."
     ]
     await desk.fast_forward(hours=5)
     assert desk.standing(key) == ["breached"]

@@ -97,7 +97,7 @@ async def test_agents_are_notified_when_it_starts_and_ends(tmp_path: Path, table
     assert await wake_due_tickets(desk.desk) == [keys[1]]
     await monitor.check()
     desk.clock.at += timedelta(seconds=31)
-    assert await monitor.check() == ["1 ticket has been due for more than 30 s."]
+    assert await monitor.check() == ["1 ticket is handled more than 30 s late."]
     assert desk.heard(TRIAGE)[-1].startswith("Frontline is behind")
     assert "Breached" in await desk.events(keys[2])
 

@@ -294,7 +294,7 @@ def errors(view: ModalView, faults: Mapping[str, str]) -> dict[str, str]:
     for name, text in faults.items():
         if blocks:
             block = blocks.get(name) or next(iter(blocks.values()))
-            words = text.strip() or "Please look at this again."
+            words = text.strip() or "This answer was not accepted. Please change it."
             found[block] = f"{found[block]} {words}" if block in found else words
     return found
 

@@ -27,7 +27,7 @@ from msrest.exceptions import DeserializationError  # type: ignore[attr-defined]
 
 from adapters.teams.inbound.pipeline import received
 from adapters.teams.outbound.conversations import ConversationReferences, TenantLookup
-from adapters.teams.outbound.responder import OUTDATED, Reply, RequestKind, Responder, takes_form
+from adapters.teams.outbound.responder import Reply, RequestKind, Responder, takes_form
 from adapters.teams.payloads import Activity, Malformed
 from adapters.teams.reader import (
     PLATFORM,
@@ -44,6 +44,7 @@ from adapters.teams.rendering.dialogs import InvalidSignature, SignedForms, Subm
 from adapters.teams.rendering.text import Json
 from bot.logs import log_fault
 from bot.model.address import MessageRef, Place
+from bot.model.forms import OUT_OF_DATE
 from bot.model.inbound import ChannelChange, Dispatch, MessageChanged, Posted, Show
 from bot.model.views import View
 
@@ -401,7 +402,7 @@ class TeamsHandler(TeamsActivityHandler):  # type: ignore[misc]
             submitted = self._forms.read(data)
         except InvalidSignature as why:
             log.warning("form that we did not open", why=str(why))
-            return self._responder.failed(read, kind, words=OUTDATED)
+            return self._responder.failed(read, kind, words=OUT_OF_DATE)
         except ValueError as wrong:
             raise Malformed(str(wrong)) from None
         if submitted.cancelled:

@@ -30,7 +30,6 @@ from sla_core.promise import Tone
 log = structlog.get_logger(__name__)
 
 SORRY = "Something went wrong on our side. Nothing was changed; please try again."
-OUTDATED = "This form can no longer be sent. Please open it again."
 DONE = "Done."
 THANKS = "Sent. Thank you."
 OPENED = "{key} is open. Please continue in the thread of its card."
@@ -38,7 +37,7 @@ CANCELLED = "Cancelled. Nothing was sent."
 ELSEWHERE = "The answer is in your chat with this app."
 IN_THREAD = "The answer is in the thread of this message."
 NOT_HERE = (
-    "Only you can see this answer, so it cannot be shown here. Please use the app's command or a button."
+    "The answer is for you alone, and everybody could read it here. Please use the app's command or a button."
 )
 TITLE = "Frontline"
 _MESSAGE = "application/vnd.microsoft.activity.message"

@@ -121,7 +121,7 @@ def _card(form: Form, renderer: CardTextRenderer, head: list[Json], actions: lis
 
 
 def _error_line(text: str) -> Json:
-    words = cut(text, LONGEST_TITLE) or "Please look at this again."
+    words = cut(text, LONGEST_TITLE) or "This answer was not accepted. Please change it."
     return {**text_line(f"⚠️ {words}", color="Attention", weight="Bolder"), "spacing": "Small"}
 
 

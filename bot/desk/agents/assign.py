@@ -61,7 +61,9 @@ def _ended(ticket: Ticket) -> str:
 
 def _form(choices: Mapping[str, Who], context: Mapping[str, str]) -> Form:
     options = tuple(Option(name, who.name) for name, who in choices.items())
-    field = ChoiceField(AGENT, "Who takes this ticket", options, hint="They are mentioned in its thread.")
+    field = ChoiceField(
+        AGENT, "Who takes this ticket", options, hint="This person will be mentioned in the ticket's thread."
+    )
     return Form(FORM, titled(context, "Assign"), "Assign", (field,), context)
 
 

@@ -29,7 +29,10 @@ _ELSEWHERE = "Only a message in triage, below a ticket's card, can be sent to a 
 _NO_TICKET = "This message belongs to no ticket. Write it in the thread of a ticket's card, then send it."
 _NOT_OURS = "Only what one of our agents wrote can be sent to a customer."
 _HINT = "The customer will see this in the ticket's thread, as your reply."
-_LEFT_OUT = "These files stay here, so send their links if the customer can open them: {files}. "
+_LEFT_OUT = (
+    "These files will not be sent: {files}. "
+    "If the customer can open their links, add the links to your text. "
+)
 
 
 async def ask(desk: Desk, act: MessageAction) -> Answer:

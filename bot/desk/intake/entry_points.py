@@ -147,7 +147,9 @@ async def _unticketed(desk: Desk, press: Press) -> tuple[MessageRef, str] | Show
     channel = press.value.rpartition("/")[0]
     account = desk.directory.account_of(Place.parse(channel)) if ":" in channel else None
     if account is None or not desk.directory.is_agent(press.actor, account):
-        return refusal(agent_notes.ONLY_AGENTS)
+        return refusal(
+            f"Only agents of {desk.directory.policy_on(desk.clock.now().date()).vendor} can do that."
+        )
     found = await unticketed.of_button(desk, press)
     if found is None:
         return refusal(agent_notes.ENDED)
@@ -324,7 +326,7 @@ async def _key_from_here(desk: Desk, command: Command, verb: str) -> str | Answe
     if verb == "status" and len(keys) == 1:
         return keys[0]
     does = "close one" if verb == "close" else "see one"
-    said = f"To {does}, write “{verb}” followed by its key, for example “{verb} {keys[0]}”."
+    said = f"To {does}, write for example “{verb} {keys[0]}”."
     return replace(shown, view=replace(shown.view, intro=(said,), buttons=()))
 
 
@@ -396,7 +398,7 @@ def _on_call(desk: Desk, command: Command) -> Answer:
             "Only agents see who is on call. To reach our team about a ticket, press Escalate on its card."
         )
     said = tuple(queue.on_duty(desk))
-    return Show(Notice(said)) if said else private_notice("This policy has nobody to page.")
+    return Show(Notice(said)) if said else private_notice("No escalation contacts are set up.")
 
 
 def _phone_line(desk: Desk, place: Place) -> list[Part]:
@@ -431,7 +433,7 @@ def _deprecation_lines(policy: Policy, today: date) -> list[str]:
     current = [*policy.deprecations.current(today)] if policy.deprecations else []
     lines = [f"\n{each.feature}: still supported until {day_text(each.until)}." for each in current]
     more = len(lines) - MOST_DEPRECATED
-    return [*lines[:MOST_DEPRECATED], *([f"\nAnd {more} more that end later."] if more > 0 else [])]
+    return [*lines[:MOST_DEPRECATED], *([f"\nMore features that end later: {more}."] if more > 0 else [])]
 
 
 def _help(desk: Desk, command: Command) -> Answer:

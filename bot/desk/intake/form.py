@@ -19,6 +19,7 @@ from bot.model.views import Part, RichText, Strong, When
 from bot.notify import cards
 from bot.notify.agent_notes import note as rarity_note
 from bot.notify.cards import without_full_stop
+from bot.notify.texts import no_promise
 from bot.text import typed
 from sla_core.events import THE_CLOCK, Opened, Who
 from sla_core.policy import Origin, Plan, Policy
@@ -384,7 +385,7 @@ def _due(
     ticket = fold("", (opened,))
     due = cards.next_due(ticket, policy, now)
     if due is None or due.due_at is None:
-        yield " There is no promised response time for this severity."
+        yield f" {no_promise(policy)}"
         return
     first = cards.promise_line(due, cards.wording_of(ticket, policy, due.metric))
     yield f" {first.label} due by "

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from bot.config.directory import PolicyVersionMissing
 from bot.config.settings import Account
 from bot.desk import unticketed
-from bot.desk.desk import Desk, private_notice, refusal
+from bot.desk.desk import Desk, not_set_up, private_notice, refusal
 from bot.desk.intake import form, prefill
 from bot.desk.intake.form import (
     ACCOUNT,
@@ -51,10 +51,10 @@ from sla_core.triage import Answers, Proposal
 
 _NOT_HERE = (
     "Only you can see this chat, and you are not in a customer's channel, so no ticket can be opened here. "
-    "You can write “list”, or “status” followed by a ticket's key."
+    "You can write “list” to see the open tickets, or for example “status ACME-1” to see one."
 )
 _EXPIRED = (
-    "This form was more than a day old, so it was not sent. What you typed is kept here: "
+    "This form was more than a day old, so it was not sent. Your text is still in the form: "
     "please check it and press Open ticket again."
 )
 
@@ -66,11 +66,7 @@ async def command(desk: Desk, command: Command, offer: str = "") -> Answer:
     asked_in = _elsewhere(command)
     accounts = await _accounts(desk, actor, place, asked_in)
     if not accounts:
-        return refusal(
-            _NOT_HERE
-            if _is_vendor_staff(desk, actor, place)
-            else _why_no_account(place, directory.is_triage(place))
-        )
+        return refusal(_NOT_HERE) if _is_vendor_staff(desk, actor, place) else _no_account(desk, actor, place)
     policy = directory.policy_on(desk.clock.now().date())
     values = initial_values(command.text.strip())
     draft = {name: given for name, given in (await form.draft(desk, actor, place)).items() if name != KNOWN}
@@ -166,12 +162,14 @@ def _is_vendor_staff(desk: Desk, actor: Actor, place: Place) -> bool:
     return place.direct and any(desk.directory.is_agent(actor, account) for account in accounts)
 
 
-def _why_no_account(place: Place, is_triage: bool) -> str:
-    if is_triage:
-        return "Only agents can open tickets here. Customers open them in their own channel."
+def _no_account(desk: Desk, actor: Actor, place: Place) -> Show:
+    """Says why no ticket can be opened here."""
+    if desk.directory.is_triage(place):
+        return refusal("Only agents can open tickets here. Customers open them in their own channel.")
     if place.direct:
-        return "You are not in a customer's channel, so you cannot open a ticket here."
-    return f'No account owns this channel. Add "{place}" to an account\'s channels in frontline.toml.'
+        return refusal("You are not in a customer's channel, so you cannot open a ticket here.")
+    policy = desk.directory.policy_on(desk.clock.now().date())
+    return not_set_up(place, policy.vendor, desk.directory.is_agent(actor))
 
 
 async def form_changed(desk: Desk, act: FormChanged) -> Answer:
@@ -253,7 +251,7 @@ async def _ask_again(desk: Desk, sent: Submission) -> Answer:
         return (await _already_submitted(desk, sent, place, known)).answer
     accounts = await _accounts(desk, sent.actor, place, sent.context.get(ASKED_IN, ""))
     if not accounts:
-        return refusal(_why_no_account(place, desk.directory.is_triage(place)))
+        return _no_account(desk, sent.actor, place)
     policy = desk.directory.policy_on(desk.clock.now().date())
     intake = await _looked_up(desk, _intake_context(policy, accounts, sent.context, sent.values))
     return Ask(replace(intake_form(intake, desk.clock.now()), errors={SUMMARY: _EXPIRED}))
@@ -400,7 +398,10 @@ def _too_many(desk: Desk, sent: Submission, account: Account) -> str:
     if until is None:
         return ""
     wait = duration(until - now + timedelta(minutes=1))
-    return f"Too many tickets were opened in the last hour. Please send this again in {wait}."
+    return (
+        "You or your colleagues have opened too many tickets in the last hour. "
+        f"Your text stays in this form: please send it again in {wait}."
+    )
 
 
 async def _already_submitted(

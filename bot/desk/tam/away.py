@@ -25,6 +25,7 @@ LONGEST = timedelta(days=366)
 _KEPT_FOR = timedelta(days=1)
 """How long an absence is stored after its end, in real time."""
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_ONLY_TAMS = "Only account managers can do that."
 BACK = Button("tam_back", "I'm back", "")
 HOME = "home"
 """The value of that button on a Home tab, which is then drawn again without it."""
@@ -57,7 +58,7 @@ async def command(desk: Desk, command: Command, words: Sequence[str]) -> Answer:
     """`away`, `away until 2026-12-07` or `back`."""
     person = tam_of(desk, command.actor)
     if person is None:
-        return refusal("Only Technical Account Managers can say that they are away.")
+        return refusal(_ONLY_TAMS)
     match words:
         case ["back"]:
             return await _back(desk, person, command.key)
@@ -70,7 +71,7 @@ async def command(desk: Desk, command: Command, words: Sequence[str]) -> Answer:
 
 def form(person: Person, place: Place, act: str) -> Form:
     """Asks for the first day back. `act` is the key of what asks for it."""
-    hint = f"Your first day back, as 2026-12-07 ({zone_of(person).key})."
+    hint = f"Your first day back, for example 2026-12-07 ({zone_of(person).key})."
     context = {"place": str(place), "ticket": "", **opening_context(act)}
     return Form(FORM, "Away", "Away", (TextField(UNTIL, "Away until", hint=hint, limit=10),), context)
 
@@ -78,7 +79,7 @@ def form(person: Person, place: Place, act: str) -> Form:
 async def submit(desk: Desk, sent: Submission) -> Answer:
     person = tam_of(desk, sent.actor)
     if person is None:
-        return refusal("Only Technical Account Managers can say that they are away.")
+        return refusal(_ONLY_TAMS)
     until = _day(desk, person, next(iter(sent.values.get(UNTIL, ())), "").strip())
     if isinstance(until, str):
         asked = form(person, Place.parse(sent.context["place"]), sent.key)
@@ -89,7 +90,7 @@ async def submit(desk: Desk, sent: Submission) -> Answer:
 async def pressed_back(desk: Desk, press: Press) -> Answer:
     person = tam_of(desk, press.actor)
     if person is None:
-        return refusal("This button is for a Technical Account Manager.")
+        return refusal(_ONLY_TAMS)
     said = await _back(desk, person, press.key)
     return Done() if press.value == HOME else said
 
@@ -102,7 +103,7 @@ def _day(desk: Desk, person: Person, text: str) -> datetime | str:
     except ValueError:
         day = None
     if day is None:
-        return f"“{text}” is not a date. Please write your first day back, as 2026-12-07."
+        return f"“{text}” is not a date. Please write your first day back, for example 2026-12-07."
     today = now.astimezone(zone).date()
     if day <= today:
         return f"{day} is not after today. Please write your first day back."
@@ -124,13 +125,13 @@ async def _away(desk: Desk, person: Person, until: datetime, act: str) -> Answer
 
 async def _back(desk: Desk, person: Person, act: str) -> Answer:
     if until_of(desk, person) is None:
-        return private_notice("You are not away. Your direct messages come to you.")
+        return private_notice("You are not away. You receive your direct messages.")
     await desk.key_values.delete(TOPIC, person.id)
     away = dict(desk.directory.away)
     del away[person.id]
     desk.directory.away = away
     await _announce(desk, person, act, None)
-    return private_notice("Welcome back. Your direct messages come to you again.")
+    return private_notice("Welcome back. You receive your direct messages again.")
 
 
 def _stand_ins(desk: Desk, person: Person) -> dict[str, list[str]]:

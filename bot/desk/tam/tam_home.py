@@ -60,7 +60,7 @@ async def press_filter(desk: Desk, press: Press) -> Answer:
     where, _, name = press.value.partition("|")
     accounts = looked_after(desk, press.actor)
     if name not in LABELS or not accounts:
-        return refusal("This button is for the Technical Account Manager of an account.")
+        return refusal("Only account managers can do that.")
     if where != HOME:
         return Show(await board(desk, press.actor, accounts, name, LIST))
     await desk.key_values.put(TOPIC, str(press.actor.user), name, real_now() + FILTER_LIFE)
@@ -138,7 +138,7 @@ def _attainment(entries: Sequence[QueueEntry], month: datetime) -> RichText:
     if not kept + missed:
         return ()
     # Rounded down, so that 100 % means all of them.
-    return (f" This month: {100 * kept // (kept + missed)} % kept ({kept} of {kept + missed}).",)
+    return (f" Deadlines met this month: {kept} of {kept + missed} ({100 * kept // (kept + missed)} %).",)
 
 
 def kept_and_missed(entries: Sequence[QueueEntry], month: datetime) -> tuple[int, int]:
@@ -153,7 +153,7 @@ def _intro(desk: Desk, person: Person | None, sections: Sequence[QueueSection], 
     if person and (until := away.until_of(desk, person)):
         parts.append(alert_texts.you_are_away(person, until))
     if any(section.rows for section in sections):
-        parts.append(f"What is due next on your accounts. {queue.ONE}")
+        parts.append(f"What is due next on your accounts. {queue.see_one(sections)}")
     else:
         parts.append("No open tickets." if name == ALL else f"No tickets under “{LABELS[name]}”.")
     return parts

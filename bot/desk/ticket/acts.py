@@ -12,7 +12,7 @@ from bot.model.facts import facts_of
 from bot.model.inbound import Answer, Ask, Done, Press, Show, Submission
 from bot.model.views import Receipt, ReceiptRow, ReceiptTable
 from bot.notify.cards import METRIC_NAMES, severity_id, without_full_stop
-from bot.notify.texts import with_key
+from bot.notify.texts import no_promise, with_key
 from sla_core.engine import promises
 from sla_core.events import (
     BEST_RATING,
@@ -28,7 +28,7 @@ from sla_core.events import (
     Taken,
 )
 from sla_core.paging import next_step
-from sla_core.policy import Plan, Policy, Source
+from sla_core.policy import Plan, Policy
 from sla_core.promise import Promise, receipt
 from sla_core.ticket import State, Ticket
 from sla_core.triage import ShownAt
@@ -40,7 +40,7 @@ async def acknowledge(desk: Desk, press: Press, ticket: Ticket) -> Answer:
         if seen_by is not None:
             return refusal(f"{seen_by.name} has already acknowledged {ticket.key}.")
         if ticket.state is not State.OPEN:
-            return refusal(f"{ticket.key} is {ticket.state} already.")
+            return refusal(f"{ticket.key} is already {ticket.state}.")
         return [Acknowledged(now, desk.who(press.actor))]
 
     return await desk.change(press.key, ticket, decide)
@@ -68,7 +68,7 @@ def _why_no_hold(ticket: Ticket) -> str | None:
     if not ticket.opened.may_hold:
         return f"The customer's plan and order form do not allow a hold on {ticket.key}."
     if ticket.state is not State.OPEN:
-        return f"{ticket.key} is {ticket.state}."
+        return f"{ticket.key} is already {ticket.state}."
     return f"{ticket.key} is already on hold." if ticket.held else None
 
 
@@ -121,7 +121,7 @@ async def resolve(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         if ticket.state is not State.OPEN:
-            return rejected(sent, f"{ticket.key} is {ticket.state} already. Your text is still in the form.")
+            return rejected(sent, f"{ticket.key} is already {ticket.state}. Your text is still in the form.")
         if not text:
             return rejected(sent, "Please say what you did. The customer will see it.")
         account = desk.account_of(ticket)
@@ -157,7 +157,7 @@ async def confirm_close(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
 def _why_no_close(desk: Desk, actor: Actor, place: Place, ticket: Ticket) -> Answer | None:
     """Agents cannot close an open ticket: it would end its promises unanswered."""
     if ticket.state is State.CLOSED:
-        return refusal(f"{ticket.key} is already closed.")
+        return refusal(f"{ticket.key} is already {ticket.state}.")
     if ticket.state is State.OPEN and desk.relation(actor, place, ticket) == "agent":
         return refusal(f"Until {ticket.key} is resolved, only the customer can close it. Resolve it instead.")
     return None
@@ -166,7 +166,7 @@ def _why_no_close(desk: Desk, actor: Actor, place: Place, ticket: Ticket) -> Ans
 async def reopen(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         if ticket.state is State.OPEN:
-            return refusal(f"{ticket.key} is already open.")
+            return refusal(f"{ticket.key} is already {ticket.state}.")
         return [Reopened(now, desk.who(press.actor))]
 
     return await desk.change(press.key, ticket, decide)
@@ -185,13 +185,13 @@ async def explain(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     else:
         said += f" The severity was corrected from {ticket.severities[-2][1]}."
     running, now = promises(ticket, policy), desk.clock.now()
-    nothing = "" if running else f" {policy.name} has no promised response time for this severity."
-    said += f" Source: {_cited(policy, severity.source)}."
+    nothing = "" if running else f" {no_promise(policy)}"
+    said += f" Source: {policy.cited(severity.source)}."
     plan = policy.plans[opened.plan]
     if plan.calls is not None and (phone := plan.phone_text(ticket.severity)):
-        nothing += f" {phone}. Source: {_cited(policy, plan.calls.source)}."
+        nothing += f" {phone}. Source: {policy.cited(plan.calls.source)}."
     for fact in facts_of(ticket, policy, ShownAt.WHY, now):
-        nothing += f"\n{fact.tells} Source: {_cited(policy, fact.source)}."
+        nothing += f"\n{fact.tells} Source: {policy.cited(fact.source)}."
     shown = Receipt(
         ticket.key,
         with_key(ticket.key, said + nothing),
@@ -207,11 +207,6 @@ def _may_all_read(desk: Desk, place: Place, ticket: Ticket) -> bool:
     return is_customers or desk.directory.is_triage(place)
 
 
-def _cited(policy: Policy, source: Source) -> str:
-    """The vendor's document and the section; for a term of an order form, what it cites."""
-    return f"{policy.document}, {source.where}" if source.in_document else source.where
-
-
 def _hours(promise: Promise, policy: Policy, plan: Plan) -> str:
     """What the policy says of the hours that count a promise; empty if they are all hours."""
     name = promise.target.calendar
@@ -222,7 +217,7 @@ def _hours(promise: Promise, policy: Policy, plan: Plan) -> str:
 def _table(promise: Promise, policy: Policy, plan: Plan, now: datetime) -> ReceiptTable:
     """The receipt of one promise, up to its deadline or, on hold, up to `now`."""
     source = promise.target.source
-    cites = f"Source: {_cited(policy, source)}"
+    cites = f"Source: {policy.cited(source)}"
     rows = []
     for stretch in receipt(promise.calendar, promise.started_at, promise.due_at or now, promise.gaps):
         counted = _length(stretch.counted) if stretch.counted else ""

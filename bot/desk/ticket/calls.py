@@ -25,7 +25,7 @@ def form(phone: str | None, context: Mapping[str, str]) -> Form:
             TEXT,
             "When does it suit you?",
             limit=300,
-            hint="Such as: today until 17:00, London time. Everyone in this channel can see this.",
+            hint="For example: today until 17:00, London time. Everyone in this channel can see this.",
         ),
         TextField(
             PHONE,
@@ -71,8 +71,8 @@ def _why_not(ticket: Ticket, policy: Policy) -> str | None:
     if ticket.state is not State.OPEN:
         return f"{ticket.key} is {ticket.state}; reopen it first."
     if ticket.call_requested is None or ticket.caller is not None:
-        return f"There are no calls on request for {ticket.key}."
-    return f"{ticket.call_requested.by.name} has asked for a call on {ticket.key} already."
+        return f"You cannot request a call for {ticket.key}."
+    return f"{ticket.call_requested.by.name} has already asked for a call about {ticket.key}."
 
 
 def _to_be_asked(desk: Desk, ticket: Ticket, policy: Policy, now: datetime) -> Person | None:

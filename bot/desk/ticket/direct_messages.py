@@ -55,6 +55,7 @@ def snoozed_until(sent: Submission, zone: tzinfo, now: datetime) -> datetime | A
 
 
 PERSON = "person"
+NOT_YOURS = "This button is for the person who got the message."
 
 
 async def acknowledge(desk: Desk, press: Press, ticket: Ticket) -> Answer:
@@ -70,7 +71,7 @@ async def call(desk: Desk, press: Press, ticket: Ticket) -> Answer:
 async def _record(desk: Desk, press: Press, ticket: Ticket, act: str, said: str) -> Answer:
     person = desk.directory.person(press.actor)
     if person is None:
-        return refusal("This button is for the person who got the message.")
+        return refusal(NOT_YOURS)
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         last = ticket.history[-1]

@@ -18,6 +18,7 @@ MILESTONE = "milestone"
 """The key in the form's context for the label of the milestone."""
 DEPLOYS_ON = "deploys_on"
 FORM = "frozen_milestone"
+_TELLS = "This only tells the customer: Frontline deploys nothing."
 
 
 async def milestone(desk: Desk, press: Press, ticket: Ticket) -> Answer:
@@ -51,11 +52,11 @@ def frozen_form(label: str, end: date | None, context: Mapping[str, str]) -> For
             DEPLOYS_ON,
             "Or: deployed on",
             required=False,
-            hint=f"A day after the freeze, as {end or '2026-12-07'}. The customer will see this.",
+            hint=f"A day after the freeze, for example {end or '2026-12-07'}. The customer will see this.",
             limit=10,
         ),
     )
-    intro = (emergency_texts.freeze_form(end),) if end else ()
+    intro = (_TELLS, *((f" {emergency_texts.freeze_form(end)}",) if end else ()))
     return Form(FORM, titled(context, label), label, fields, context, intro)
 
 
@@ -73,7 +74,7 @@ async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
         elif bool(reason) == bool(day):
             errors[TEXT] = "Please say either why it is urgent or when it will be deployed."
         elif day and on is None:
-            errors[DEPLOYS_ON] = f'"{day}" is not a date. Write it as {end or "2026-12-07"}.'
+            errors[DEPLOYS_ON] = f'"{day}" is not a date. Please write it like {end or "2026-12-07"}.'
         elif on and on < (end or now.date()):
             earliest = emergency_texts.day_text(end or now.date())
             errors[DEPLOYS_ON] = f"Please choose {earliest} or a later day."
@@ -132,9 +133,10 @@ async def disable_services(desk: Desk, sent: Submission, ticket: Ticket) -> Answ
         if ticket.state is not State.OPEN:
             why_not = f"{ticket.key} is {ticket.state}; reopen it first. Your text is still in the form."
         elif ticket.services_disabled:
-            why_not = f"{ticket.services_disabled.by.name} has disabled the services already."
+            why_not = f"{ticket.services_disabled.by.name} has already disabled the services."
         elif not policy.severities[ticket.severity].disables_services:
-            why_not = f"Services cannot be disabled because of {ticket.severity}."
+            only = ", ".join(each.id for each in policy.severities.values() if each.disables_services)
+            why_not = f"Services can be disabled only for {only}; this ticket is {ticket.severity}."
         if why_not:
             return rejected(sent, why_not)
         return [ServicesDisabled(now, desk.who(sent.actor), reason)]

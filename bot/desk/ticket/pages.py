@@ -26,17 +26,22 @@ from sla_core.ticket import Ticket
 
 
 async def acknowledge(desk: Desk, press: Press, ticket: Ticket) -> Answer:
-    said = "Acknowledged: nobody else is paged."
-    if ticket.handover is not None and ticket.owner is not None:
-        said = (
-            f"Acknowledged: nobody else is paged until this turn ends. {ticket.owner.name} still owns"
-            f" {ticket.key}. Press Take it to take over."
-        )
+    said = f"Acknowledged, so nobody else is paged now. {_who_owns(ticket)}"
     return await _answer(desk, press, ticket, "acknowledge", said)
 
 
+def _who_owns(ticket: Ticket) -> str:
+    if ticket.owner is None:
+        return f"Nobody owns {ticket.key} yet: to take it, press Take it on its card."
+    if ticket.handover is not None:
+        return f"{ticket.owner.name} still owns {ticket.key}. Press Take it to take over."
+    return f"{ticket.owner.name} owns {ticket.key}."
+
+
 async def call(desk: Desk, press: Press, ticket: Ticket) -> Answer:
-    said = "Nobody else is paged. The agents have been told that you will call the customer."
+    said = (
+        f"Nobody else is paged now. We told the agents that you will call the customer. {_who_owns(ticket)}"
+    )
     return await _answer(desk, press, ticket, "call", said)
 
 

@@ -64,8 +64,8 @@ async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
             errors[SEVERITY] = f"{ticket.key} is {ticket.state}; reopen it first."
         if is_downgrade and not because:
             errors[BECAUSE] = (
-                "Please say whether there is a workaround: "
-                f"only a workaround meets our promise for {ticket.severity}."
+                f"Please choose one of the two: a workaround that is in place meets our promise for "
+                f"{ticket.severity}, a wrong severity does not."
             )
         if not reason:
             errors[TEXT] = "Please give a reason. The customer will see it."

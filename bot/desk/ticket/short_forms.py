@@ -23,6 +23,9 @@ TELL = "tell_customer"
 TOLD = Option("yes", "Tell the customer that this was escalated, and why")
 _TYPED = ("summary", "details", TEXT)
 
+_TELLS = "This tells the customer and the account manager; Frontline itself switches nothing off or on."
+_INTROS = {"services_disabled": (_TELLS,), "services_enabled": (_TELLS,)}
+
 _TEXTS = {
     # form: title, submit, label of its text, hint
     "reply": ("Reply", "Send", "Your reply", "The customer will see this in the ticket's thread."),
@@ -41,7 +44,7 @@ def text_form(name: str, context: Mapping[str, str]) -> Form:
     fields: list[Field] = [TextField(TEXT, label, long=True, hint=hint)]
     if name == "reply":
         fields.append(ChoiceField(NEXT, "Next", TURNS, required=False, value=(Turn.WE,)))
-    return Form(name, titled(context, title), submit, tuple(fields), context)
+    return Form(name, titled(context, title), submit, tuple(fields), context, _INTROS.get(name, ()))
 
 
 def next_turn(sent: Submission) -> Turn:
@@ -55,7 +58,10 @@ def escalate_form(by_agent: bool, context: Mapping[str, str]) -> Form:
         hint = "Everyone in this channel, our agents and your account manager can see this."
         fields: tuple[Field, ...] = (TextField(TEXT, "Reason", long=True, hint=hint),)
     else:
-        hint = "Agents, the people we page and the TAM see this; the customer only if you tick the box."
+        hint = (
+            "Agents, the people we page and the account manager see this; "
+            "the customer only if you tick the box."
+        )
         tick = ChoiceField(TELL, "Tell the customer", (TOLD,), required=False, many=True)
         fields = (TextField(TEXT, "Reason", long=True, hint=hint), tick)
     return Form("escalate", titled(context, "Escalate"), "Escalate", fields, context)
@@ -72,7 +78,7 @@ def close_form(ticket: Ticket, running: Sequence[Promise], context: Mapping[str,
     for promise in running:
         name = METRIC_NAMES[promise.metric]
         if promise.due_at is None:
-            intro.append(f"{name} is on hold. ")
+            intro.append(f"{name} is paused while the ticket is on hold. ")
             continue
         intro += [f"{name} {'was' if promise.due_at < now else 'is'} due ", When(promise.due_at)]
         unanswered = promise.metric is Metric.FIRST_RESPONSE
@@ -118,8 +124,8 @@ def sent_elsewhere(sent: Submission) -> Show:
 
 def sent_too_late(sent: Submission) -> Show:
     """The answer to a form that was opened too long ago."""
-    why = "This form is more than a day old, so it was not sent and nothing was changed."
-    return _not_sent(f"{why} Please press the button again for a new form.", sent)
+    why = "This form was more than a day old, so it was not sent and nothing was changed."
+    return _not_sent(f"{why} Please open it again.", sent)
 
 
 def _not_sent(why: str, sent: Submission) -> Show:

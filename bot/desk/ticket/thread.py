@@ -131,7 +131,7 @@ async def send(desk: Desk, press: Press, ticket: Ticket) -> Answer:
 
     answer = await desk.change(press.key, ticket, decide)
     if isinstance(answer, Done):
-        return private_notice(f"{ticket.key}: the customer has got this update.")
+        return private_notice(f"{ticket.key}: the update was sent to the customer.")
     return answer
 
 

@@ -33,7 +33,9 @@ def form(ticket: Ticket, policy: Policy, context: Mapping[str, str]) -> Form:
     fields: list[Field] = list(plain.fields)
     if policy.severities[ticket.severity].due_date:
         zone = business_zone(policy).key
-        hint = f"When it will be resolved, in {zone}, as 2026-03-27 17:00. The customer will see this."
+        hint = (
+            f"When it will be resolved, in {zone}, for example 2026-03-27 17:00. The customer will see this."
+        )
         fields.append(TextField(DUE, "Due date", required=False, hint=hint, limit=16))
     offered = _extensions(ticket, policy)
     if offered:
@@ -76,7 +78,7 @@ def _date_fault(ticket: Ticket, date: str, due: datetime | None, now: datetime) 
     if ticket.state is not State.OPEN:
         return f"{ticket.key} is {ticket.state}; reopen it first."
     if due is None:
-        return f'"{date}" is not a date and time. Write it as 2026-03-27 17:00.'
+        return f'"{date}" is not a date and time. Please write it like 2026-03-27 17:00.'
     if not now < due <= now + FURTHEST:
         return "Choose a date between now and two years from now."
     return None
@@ -86,7 +88,9 @@ def _extra_fault(ticket: Ticket, policy: Policy, extra: str, now: datetime) -> s
     if ticket.state is not State.OPEN:
         return f"{ticket.key} is {ticket.state}; reopen it first."
     if not any(offered.id == extra for offered in _extensions(ticket, policy)):
-        return "You cannot add this extra time to this ticket."
+        if extra in ticket.extensions:
+            return "This extra time was already added."
+        return f"This extra time is not offered for {ticket.severity}."
     if _overdue(ticket, policy, now):
         return "The deadline has passed. You can add extra time only before it."
     return None

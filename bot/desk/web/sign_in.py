@@ -75,8 +75,8 @@ async def command(desk: Desk, actor: Actor, words: tuple[str, ...]) -> Answer:
     url = desk.directory.settings.web_url
     if not url:
         return refusal(
-            "The desk has no page yet. Write the address under which browsers reach it into frontline.toml, "
-            "as url in [web]."
+            "The desk's page is not set up yet, so you cannot sign in. For the operator: in frontline.toml, "
+            "set url in [web] to the address under which browsers reach Frontline."
         )
     link = Link(f"{url}/desk/sign-in/{await new_link(desk, actor)}", LINK_TEXT)
     says = ". The link is for you only. It works once, in the next ten minutes."

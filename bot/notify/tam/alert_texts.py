@@ -9,7 +9,9 @@ from bot.config.directory import back_on
 from bot.model.address import Person
 from bot.model.views import Part, Quote, RichText, When
 from bot.notify.emergency_texts import day_text
+from bot.notify.texts import with_key
 from sla_core.events import Alerted, Notified
+from sla_core.ticket import Ticket
 
 COMMANDS = (
     ("away until DATE", "sends your direct messages to your backup until then"),
@@ -20,15 +22,24 @@ NEWER = (" There is a newer message about this ticket below.",)
 """At the end of a message that has lost its buttons to a later one."""
 
 
-def why_sent(event: Notified, people: Mapping[str, Person], tam: str) -> Sequence[Part]:
-    """The end of an alert: why it comes again or to somebody else. `tam` is the TAM's name, or empty."""
+PRESS = "Please press a button below."
+
+
+def reminder(ticket: Ticket) -> RichText:
+    """After a snooze."""
+    return with_key(ticket.key, f"Your snooze is over, and this ticket is still {ticket.state}. {PRESS}")
+
+
+def why_sent(event: Notified, people: Mapping[str, Person], asked: Sequence[str]) -> Sequence[Part]:
+    """The end of an alert: why it comes again or to somebody else. `asked` names who had it before."""
     why: tuple[Part, ...] = ()
     match event.why:
         case "again":
-            why = (" Nobody has answered this for half an hour.",)
+            why = (f" You have not answered this message for half an hour. {PRESS}",)
         case "backup" | "leadership":
-            missing = f"{tam} has not answered" if tam else "Nobody has answered"
-            why = (f" {missing}, so this comes to you.",)
+            missing = f"{listed(asked)} {'have' if len(asked) > 1 else 'has'}" if asked else ""
+            begins = f"{missing} not" if missing else "Nobody has"
+            why = (f" {begins} answered this message, so it comes to you. {PRESS}",)
         case "quiet":
             why = (" This waited for the end of your quiet hours.",)
         case _:
@@ -58,7 +69,7 @@ def answered(event: Alerted, reader: str, to: str) -> Sequence[Part]:
 
 def who_looks_after(tam: str, architect: str) -> Sequence[Part]:
     """For the help in a customer's channel; empty if nobody is named (M3-7)."""
-    roles = (("Technical Account Manager", tam), ("Solution Architect", architect))
+    roles = (("account manager", tam), ("solution architect", architect))
     named = [f"{role}: {name}." for role, name in roles if name]
     return ("\nYour " + " Your ".join(named),) if named else ()
 

@@ -11,7 +11,7 @@ from bot.notify import calls, emergency_texts, silence_texts, texts
 from bot.notify.message_factory import MessageFactory
 from bot.notify.tam import alert_texts
 from bot.ports import Message, Priority
-from sla_core.alerts import Outcome, alert_at, first_contacts, is_alone
+from sla_core.alerts import BACKUP, Outcome, alert_at, first_contacts, is_alone
 from sla_core.events import (
     Alerted,
     Breached,
@@ -164,9 +164,8 @@ def _alert(factory: MessageFactory, event: Event, stands_in: bool = False) -> tu
     match event:
         case Notified():
             tone, said = _alert(factory, ticket.history[event.of - 1], event.instead_of is not None)
-            asked = _asked_before(factory, ticket.history[event.of - 1])
-            name = people[asked].name if asked in people and asked != event.person else ""
-            return tone, _joined(said, alert_texts.why_sent(event, people, name))
+            asked = [people[id_].name for id_ in _asked_before(factory, event) if id_ in people]
+            return tone, _joined(said, alert_texts.why_sent(event, people, asked))
         case Warned():
             return Tone.WARN, texts.warned(ticket, event, factory.policy)
         case Breached():
@@ -188,15 +187,22 @@ def _alert(factory: MessageFactory, event: Event, stands_in: bool = False) -> tu
         case Alerted():
             return Tone.WARN, texts.delegated(ticket, event)
         case _:
-            return Tone.WARN, texts.reminder(ticket)
+            return Tone.WARN, alert_texts.reminder(ticket)
 
 
-def _asked_before(factory: MessageFactory, about: Event) -> str:
-    """Who was to answer an alert before others got it: the person asked to call, else the TAM."""
-    if isinstance(about, CallRequested):
-        return about.person or ""
+def _asked_before(factory: MessageFactory, sent: Notified) -> list[str]:
+    """Who was to answer an alert before this person: the one asked to call, else the TAM; then the backup."""
+    history = factory.ticket.history
+    about = history[sent.of - 1]
     tam = factory.directory.tam(factory.account) if factory.account else None
-    return tam.id if tam else ""
+    first = about.person if isinstance(about, CallRequested) else tam.id if tam else None
+    backups = [
+        each.person
+        for each in history[: factory.seq]
+        if isinstance(each, Notified) and each.of == sent.of and each.why == BACKUP
+    ]
+    asked = dict.fromkeys(each for each in (first, *backups) if each and each != sent.person)
+    return [*asked]
 
 
 def _edited(factory: MessageFactory, seq: int, person: str) -> Message:

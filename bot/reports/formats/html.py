@@ -61,7 +61,7 @@ def _figures(report: PeriodReport) -> Iterable[str]:
         [(*key, *attainment_cells(found)[:5]) for key, found in by_month.items()],
         numbers=range(2, 7),
     )
-    if rare := [*rare_texts(report)]:
+    if rare := [*rare_texts(report, lambda each: each.cited)]:
         items = "".join(f"<li>{escape(line)}.</li>" for line in rare)
         yield f"<h2>More often than expected</h2><ul>{items}</ul>"
     if tally.breaches_in_all:
@@ -71,12 +71,12 @@ def _figures(report: PeriodReport) -> Iterable[str]:
             f"The latest {len(kept)} of {tally.breaches_in_all}. How late is told by the clock."
             if len(kept) < tally.breaches_in_all
             else "All of them, the latest first. How late is told by the clock.",
-            ("ticket", "severity", "promise", "due", "answered", "how late", "what counted", "clause"),
+            ("ticket", "severity", "promise", "due", "answered", "how late", "what counted", "source"),
             [
                 (
                     *(each.ticket, each.severity, metric_text(each.metric), at_text(each.due_at)),
                     *(at_text(each.answered_at), breach_text(each), receipt_text(each)),
-                    ", ".join(each.clauses),
+                    each.cited,
                 )
                 for each in kept
             ],

@@ -64,7 +64,7 @@ def _figures(report: PeriodReport, console: Console) -> None:
         console.print(
             _table(f"Attainment, {name}", ("month", "severity", "promise", *ATTAINMENT_HEADS), rows)
         )
-    for line in rare_texts(report):
+    for line in rare_texts(report, lambda each: ", ".join(each.clauses)):
         console.print(f"More often than expected: {escape(line)}.", highlight=False)
     if tally.breaches_in_all:
         kept = tally.breaches()[:MOST_BREACHES]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,7 +10,7 @@ from bot.reports.period_report import PeriodReport
 from sla_core.policy import Metric
 from sla_core.report.readings import Difference, Question, ReadingTally
 from sla_core.report.record import Stage
-from sla_core.report.tally import Attainment, Breach, Volume
+from sla_core.report.tally import Attainment, Breach, Rare, Volume
 
 DASH = "–"
 
@@ -117,13 +117,13 @@ def example_text(found: Difference) -> str:
     )
 
 
-def rare_texts(report: PeriodReport) -> Iterator[str]:
+def rare_texts(report: PeriodReport, source: Callable[[Rare], str]) -> Iterator[str]:
     """A line for each severity that occurred more often in a quarter than the policy expects."""
     for (account, quarter, severity), rare in sorted(report.tally.rare.items()):
         if rare.opened > rare.expected:
             name = report.names.get(account, account)
-            clauses = ", ".join(rare.clauses)
-            yield f"{name}, {quarter}: {rare.opened} of {severity}, {rare.expected} expected ({clauses})"
+            counted = f"{rare.opened} of {severity}, {rare.expected} expected"
+            yield f"{name}, {quarter}: {counted} ({source(rare)})"
 
 
 def uptime_texts(report: PeriodReport) -> Iterator[tuple[str, str]]:

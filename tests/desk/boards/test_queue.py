@@ -159,7 +159,7 @@ async def test_resolved_tickets_are_not_in_the_queue(desk: DeskInMemory) -> None
 
 async def test_a_customer_in_triage_sees_no_queue(desk: DeskInMemory) -> None:
     await desk.submits(ALICE, "Bills are slow", S2)
-    assert await told(desk, ALICE, TRIAGE) == "Only agents can see the queue here."
+    assert await told(desk, ALICE, TRIAGE) == "Only agents can see the queue."
 
 
 async def test_a_long_queue_is_cut_with_its_count(
@@ -288,7 +288,7 @@ async def test_what_was_resolved_lately_waits_for_the_customer(desk: DeskInMemor
 
 async def test_a_channel_without_tickets_says_so(desk: DeskInMemory) -> None:
     assert await told(desk, ALICE, ACME) == "Acme GmbH has no open tickets."
-    assert "No account owns this channel" in await told(desk, ALICE, Place("slack", "C0OTHER"))
+    assert "This channel is not set up for support yet." in await told(desk, ALICE, Place("slack", "C0OTHER"))
 
 
 async def test_in_a_direct_message_a_customer_sees_the_accounts_they_share(desk: DeskInMemory) -> None:

@@ -245,7 +245,7 @@ async def test_agents_and_the_tam_are_notified_once_of_a_lost_channel(
     direct = [said.text for said in desk.direct(DANA)][before[1] :]
     assert told == direct
     (text,) = told
-    assert text.startswith("Acme GmbH's channel (slack:C0ACME) is cut off: ")
+    assert text.startswith("Messages no longer reach Acme GmbH in slack:C0ACME: ")
     assert "1 ticket is open there (ACME-1)." in text
     assert 'channels of the account "acme" in frontline.toml' in text
 
@@ -259,7 +259,7 @@ async def test_a_returned_channel_is_reported_and_has_get_help_again(a_desk: Ope
     await turns(desk, ACME, ChannelChange.JOINED)
     assert len(helps(desk)) == 1
     assert [text.partition("(")[2] for text in desk.heard(TRIAGE)[1:]] == [
-        "slack:C0ACME) is back: the app is in it again."
+        "slack:C0ACME again: the app is in the channel again."
     ]
     await turns(desk, ACME, ChannelChange.LEFT)
     assert len(desk.heard(TRIAGE)) == 3, "cut off anew, told anew"
@@ -362,9 +362,9 @@ async def test_a_lost_channel_comes_back_under_its_new_id(a_desk: OpenDesk) -> N
     await turns(desk, NEW, ChannelChange.UNSHARED)
     await turns(desk, NEW, ChannelChange.SHARED)
     cut_off, moved, back = desk.heard(TRIAGE)
-    assert "is cut off: it is no longer shared" in cut_off
+    assert ": the channel is no longer shared" in cut_off
     assert "moved from" in moved
-    assert "(slack:C0ACMENEW) is back: it is shared again" in back
+    assert "slack:C0ACMENEW again: the channel is shared again" in back
 
 
 async def test_of_several_channels_each_keeps_its_own_tickets(a_desk: OpenDesk) -> None:

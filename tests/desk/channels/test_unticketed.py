@@ -210,7 +210,7 @@ async def test_not_a_request_ends_it(a_desk: OpenDesk) -> None:
     await desk.fast_forward(minutes=10)
     assert isinstance(await presses(desk, BOB, "Not a request"), Done)
     [line] = lines(desk)
-    assert "Not a request, says Bob." in line.text
+    assert "Bob marked this as not a request." in line.text
     assert labels(line) == []
 
 
@@ -219,7 +219,7 @@ async def test_only_agents_press_its_buttons(a_desk: OpenDesk) -> None:
     await says(desk, ALICE, "Bills are slow")
     await desk.fast_forward(minutes=10)
     for label in ("Open ticket", "Not a request"):
-        assert answer_text(await presses(desk, ALICE, label)) == "Only agents can do that."
+        assert answer_text(await presses(desk, ALICE, label)) == "Only agents of m3ter can do that."
     assert labels(lines(desk)[0]) == ["Open ticket", "Not a request"]
 
 

@@ -204,7 +204,9 @@ async def test_the_end_is_a_line_in_triage_and_the_ticket_stays(desk: DeskInMemo
     key = await prod.fires()
     await desk.fast_forward(minutes=3)
     assert [await prod.ends(at=desk.clock.now()), await prod.ends()] == [key, key]
-    assert reports(desk, key) == ["ACME-1 prod monitoring: “Resolved at Sat 21 Mar 2026, 01:33 UTC.” "]
+    assert reports(desk, key) == [
+        ("ACME-1 prod monitoring: the alarm ended at Sat 21 Mar 2026, 01:33 UTC. The ticket stays open.")
+    ]
     assert desk.card_view(key).state == "open"
     await desk.fast_forward(minutes=3)
     pages = [page.person for page in (await desk.ticket(key)).pages]
@@ -219,7 +221,7 @@ async def test_an_alarm_that_comes_back_is_told_on_the_open_ticket(
     assert await prod.fires() == key
     assert await prod.fires() == key
     over, again = reports(desk, key)
-    assert over.startswith("ACME-1 prod monitoring: “Resolved at Sat 21 Mar 2026, 01:30 UTC.”")
+    assert over.startswith("ACME-1 prod monitoring: the alarm ended at Sat 21 Mar 2026, 01:30 UTC.")
     assert again == "ACME-1 prod monitoring: “Firing again: API is down\n5xx on all nodes”  @Bob"
     assert desk.card_view(key, Audience.AGENTS).history[-1].what == "prod monitoring reported"
 

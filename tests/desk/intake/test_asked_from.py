@@ -58,7 +58,7 @@ async def test_by_a_form(desk: DeskInMemory) -> None:
     form = form_of(await desk.answers(asked))
     assert below(desk) == []
     await desk.sends(ALICE, form, **S2)
-    assert below(desk) == [f"{KEY} was opened from this message. We'll reply in the thread of its card."]
+    assert below(desk) == [f"{KEY} was opened from this message. We will answer in that ticket's thread."]
     assert await desk.desk.store.ticket_of(ROOT) == KEY
 
     await writes(desk, "It got worse")

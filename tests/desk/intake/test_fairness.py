@@ -27,7 +27,10 @@ async def test_the_fourth_ticket_of_an_hour_waits_and_keeps_its_words(desk: Desk
     form = await desk.asks_for_help(ALICE, ACME)
     refused = await desk.sends(ALICE, form, summary="Yet another thing", details="All of it", **S2)
     assert isinstance(refused, Ask)
-    says = "Too many tickets were opened in the last hour. Please send this again in 1 h 1 min."
+    says = (
+        "You or your colleagues have opened too many tickets in the last hour. Your text "
+        "stays in this form: please send it again in 1 h 1 min."
+    )
     assert refused.form.errors == {"summary": says}
     fields = {field.id: field for field in refused.form.fields}
     assert (fields["summary"].value, fields["details"].value) == ("Yet another thing", "All of it")

@@ -112,7 +112,7 @@ async def test_the_outcome_is_shown_as_soon_as_it_is_certain(desk: DeskInMemory)
 async def test_a_class_without_a_promise_says_so(desk: DeskInMemory) -> None:
     form = await desk.asks_for_help(ALICE)
     form = await chooses(desk, form, request="feature", production="unaffected", privacy="no")
-    assert "There is no promised response time for this severity." in rich_text(form.preview)
+    assert "promises no response time for this severity." in rich_text(form.preview)
 
 
 async def test_advice_is_given_before_it_is_sent(desk: DeskInMemory) -> None:

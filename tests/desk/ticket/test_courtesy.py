@@ -15,7 +15,7 @@ from tests.harness import ALICE, BOB, DANA, EVE, DeskInMemory, form_of, open_des
 from tests.packs.test_monta import P1
 
 COUNTS = (
-    "Our time counts from Mon 23 Mar 08:00. "
+    "Our response times count from Mon 23 Mar 08:00, when our support hours begin. "
     "First response is due Mon 23 Mar 10:00. Resolution is due Mon 23 Mar 12:00."
 )
 
@@ -40,7 +40,7 @@ async def test_a_line_mentions_nobody_and_stands_in_the_customers_thread(desk: D
     assert isinstance(said.view, Notice)
     assert not [part for part in said.view.text if isinstance(part, Mention)]
     assert desk.thread(key)[-1] == said.text
-    assert said.text.endswith("You hear from us again by Sun 22 Mar 03:00.")
+    assert said.text.endswith("We will write here again by Sun 22 Mar 03:00.")
 
 
 async def test_who_passed_a_page_on_or_snoozed_it_is_not_said_to_be_silent(desk: DeskInMemory) -> None:
@@ -51,7 +51,9 @@ async def test_who_passed_a_page_on_or_snoozed_it_is_not_said_to_be_silent(desk:
     await desk.fast_forward(minutes=1)
     await desk.sends(EVE, form_of(await presses(desk, EVE, "Snooze")), length="tomorrow")
     await desk.fast_forward(minutes=59)
-    assert await who(desk, key) == "Mia and Dana have been paged and have not answered yet; we go on paging."
+    assert await who(desk, key) == (
+        "Mia and Dana have been paged and have not answered yet; we are still trying to reach our team."
+    )
     await presses(desk, DANA, "Acknowledge")
     await desk.fast_forward(hours=1)
     assert await who(desk, key) == "Dana has this ticket."
@@ -74,7 +76,7 @@ async def test_where_nobody_is_on_call_no_page_is_promised(tmp_path: Path) -> No
     desk = await open_desk(tmp_path, SUNDAY_NIGHT, file)
     key = await desk.submits(ALICE, "No charger works", P1)
     await desk.fast_forward(hours=1)
-    assert await who(desk, key) == "Nobody has answered yet."
+    assert await who(desk, key) == "Nobody on our team has answered yet."
 
 
 async def test_an_outage_of_the_desk_is_followed_by_one_line(desk: DeskInMemory) -> None:

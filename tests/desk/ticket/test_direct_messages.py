@@ -55,7 +55,7 @@ async def test_the_labels_are_the_contracts(a_desk: OpenDesk) -> None:
     (message,) = desk.direct(DANA)
     assert isinstance(message.view, Notice)
     assert [b.label for b in message.view.buttons] == ["Acknowledge", "I'll call", "Delegate", "Snooze"]
-    assert message.text.startswith(f"{key} Warning: first response is due Fri 20 Mar 19:30. Promised: ")
+    assert message.text.startswith(f"{key} Warning: first response is due Fri 20 Mar 19:30. ")
     assert "Acme GmbH" in message.text
 
 
@@ -108,7 +108,10 @@ async def test_a_snooze_asks_for_how_long_and_comes_back_once(a_desk: OpenDesk) 
     assert len(desk.direct(DANA)) == 1
     await desk.fast_forward(minutes=1)
     (_, reminder) = desk.direct(DANA)
-    assert f"{key} Reminder: this ticket is still open. Acme GmbH, S2: “Bills are slow”" in reminder.text
+    assert (
+        f"{key} Your snooze is over, and this ticket is still open. Please press a button "
+        "below. Acme GmbH, S2: “Bills are slow”"
+    ) in reminder.text
     await press(desk, DANA, "Acknowledge")
     await desk.fast_forward(minutes=44)
     assert len(desk.direct(DANA)) == 2
@@ -189,7 +192,9 @@ async def test_other_people_may_not_press(a_desk: OpenDesk, actor: Actor) -> Non
     desk, key = await alerted(a_desk)
     before = await desk.events(key)
     for label in ("Acknowledge", "I'll call", "Delegate", "Snooze"):
-        assert answer_text(await press(desk, actor, label)) == "This message is for somebody else."
+        assert answer_text(await press(desk, actor, label)) == (
+            "This button is for the person who got the message."
+        )
     assert await desk.events(key) == before
 
 

@@ -33,6 +33,7 @@ from tests.packs import test_monta as monta
 __all__ = ["a_desk"]
 
 KIM, MIA, LEE = person("Kim"), person("Mia"), person("Lee")
+NO_OWNER = "Nobody owns ACME-1 yet: to take it, press Take it on its card."
 TIMELINE = {"first_line": ["bob", "eve"], "leadership": ["mia"]}
 """Of contract.md: Bob, Eve, then Mia."""
 
@@ -108,13 +109,13 @@ async def test_a_page_says_what_for_whom_since_when_and_by_when(a_desk: OpenDesk
     [
         (
             "Acknowledge",
-            "Acknowledged: nobody else is paged.",
+            "Acknowledged, so nobody else is paged now. " + NO_OWNER,
             "acknowledged the page.",
             "Bob has this ticket.",
         ),
         (
             "I'll call",
-            "Nobody else is paged. The agents have been told that you will call the customer.",
+            "Nobody else is paged now. We told the agents that you will call the customer. " + NO_OWNER,
             "will call the customer.",
             "Bob will call the customer.",
         ),
@@ -161,7 +162,7 @@ async def test_a_late_answer_reads_who_has_it(a_desk: OpenDesk) -> None:
     assert answer_text(answer) == f"Eve has answered already, so nobody is paged for {key} any more."
     (hers,) = paged(desk, EVE)["Eve"]
     twice = await desk.presses_on(EVE, hers, button)
-    assert answer_text(twice) == "Acknowledged: nobody else is paged."
+    assert answer_text(twice) == f"Acknowledged, so nobody else is paged now. {NO_OWNER}"
     assert len((await desk.ticket(key)).history) == events
 
 
@@ -314,10 +315,13 @@ async def test_an_escalation_off_hours_is_paged_at_the_opening(a_desk: OpenDesk)
 async def test_nobody_on_call_is_said_and_the_last_resort_is_paged(a_desk: OpenDesk) -> None:
     desk, key = await emergency(a_desk, {})
     (page,) = paged(desk, DANA)["Dana"]
-    assert page.text.startswith(f"{key} Nobody has answered yet. S1 for Acme GmbH")
+    assert page.text.startswith(f"{key} Nobody has acknowledged a page yet. S1 for Acme GmbH")
     nobody = await a_desk(desk_file=desk_file(rotas={}, accounts=[account(tam=None)]))
     key = await nobody.submits(ALICE, "All is down", S1)
-    says = f"{key} Nobody is on call, so nobody was paged. Please take this ticket."
+    says = (
+        f"{key} Nobody is on call, so nobody was paged. The first to read this, please press "
+        "Acknowledge or Take it on the ticket's card."
+    )
     assert nobody.thread(key, Audience.AGENTS) == [says]
     await nobody.fast_forward(minutes=20)
     assert nobody.thread(key, Audience.AGENTS) == [says]
@@ -349,9 +353,10 @@ async def test_off_hours_the_customer_reads_who_was_paged_and_from_when_time_cou
     desk = await open_desk(tmp_path, SUNDAY_NIGHT, MONTA)
     key = await desk.submits(ALICE, "No charger works", monta.P1)
     said = (
-        f"{key} Bob has been paged, outside business hours. Our time counts from Mon 23 Mar 08:00. "
+        f"{key} Bob has been paged, although it is outside our support hours. Our response "
+        "times count from Mon 23 Mar 08:00, when our support hours begin. "
         "First response is due Mon 23 Mar 10:00. Resolution is due Mon 23 Mar 12:00. "
-        "Until our hours begin, you hear from us every hour, next by Sun 22 Mar 02:00."
+        "Until our support hours begin, we will write here every hour, the next time by Sun 22 Mar 02:00."
     )
     assert desk.thread(key) == [said]
     await desk.fast_forward(minutes=30)
@@ -367,7 +372,7 @@ async def test_no_text_says_that_somebody_was_paged_before_a_page_was_accepted(t
     assert "PageAccepted" not in await desk.events(key)
     await desk.fast_forward(minutes=10)
     (said,) = desk.thread(key)
-    assert said.startswith(f"{key} Eve has been paged, outside business hours.")
+    assert said.startswith(f"{key} Eve has been paged, although it is outside our support hours.")
 
 
 async def test_a_page_that_the_platform_rejects_is_told_to_agents(a_desk: OpenDesk) -> None:

@@ -48,7 +48,7 @@ async def answered_emergency(desk: DeskInMemory) -> str:
 
 
 def drafts(desk: DeskInMemory, actor: Actor = BOB) -> list[PostedMessage]:
-    return [said for said in desk.direct(actor) if "Here is" in said.text or "Send posts" in said.text]
+    return [said for said in desk.direct(actor) if "Here is" in said.text or "Press Send" in said.text]
 
 
 async def press_draft(desk: DeskInMemory, actor: Actor, label: str, message: PostedMessage) -> Answer:
@@ -87,13 +87,14 @@ async def test_five_silent_hours_are_five_misses_each_seen_coming(desk: DeskInMe
         assert [event.due_at - event.at for event in told] == [timedelta(minutes=minutes)] * 5
     assert len(drafts(desk)) == 5
     assert len(from_dana(desk, "Warning: next update")) == 5
-    again = [text for text in from_dana(desk, "We missed") if "Nobody has answered this" in text]
+    again = [text for text in from_dana(desk, "We missed") if "You have not answered" in text]
     assert len(from_dana(desk, "We missed")) - len(again) == 5
     lines = missed(desk, key)
     assert len(lines) == 5
     assert lines[0] == (
-        "ACME-1 We missed the 1-hour next update, due Fri 20 Mar 23:00. Bob and Dana have been alerted. "
-        "The next update is due Sat 21 Mar 00:00. Nobody has written to you since Fri 20 Mar 22:00. @Alice"
+        "ACME-1 We missed the hourly update, due Fri 20 Mar 23:00. Bob and your account manager "
+        "Dana have been alerted. They will write to you here. The next update is due Sat 21 "
+        "Mar 00:00. Nobody has written to you since Fri 20 Mar 22:00. @Alice"
     )
     assert "We have now missed 5 updates in a row. @Alice" in lines[4]
 
@@ -129,7 +130,7 @@ async def test_the_draft_says_only_what_has_happened(desk: DeskInMemory) -> None
     assert without_link(message) == (
         "ACME-1 S1 for Acme Inc: Broken images everywhere. Next update is due Fri 20 Mar 23:30. "
         "Nobody has written to the customer since Fri 20 Mar 22:30. "
-        "Send posts this draft as it is, Update lets you edit it first: “We are still working on this.\n"
+        "Press Send to post this draft as it is, or Update to edit it first: “We are still working on this.\n"
         "Last message from Bob, Fri 20 Mar 2026, 18:30 EDT: “The image servers are being moved.”\n"
         "Milestones so far: Investigating.\nNext update: within 1 hour.” "
     )
@@ -153,7 +154,7 @@ async def test_one_click_sends_it(desk: DeskInMemory) -> None:
     key = await answered_emergency(desk)
     await desk.fast_forward(minutes=50)
     told = answer_text(await press_draft(desk, BOB, "Send", drafts(desk)[0]))
-    assert told == "ACME-1: the customer has got this update."
+    assert told == "ACME-1: the update was sent to the customer."
     last = await desk.last(key)
     assert isinstance(last, Answered)
     assert (last.kind, last.by.name) == (Kind.UPDATE, "Bob")
@@ -228,7 +229,7 @@ async def test_a_draft_goes_to_triage_if_its_agent_cannot_be_reached(desk: DeskI
     key = await answered_emergency(desk)
     desk.chat.rejects_direct.add(BOB.user.id)
     await desk.fast_forward(minutes=45)
-    (shown,) = (s for s in desk.posted if "Send posts this draft" in s.text)
+    (shown,) = (s for s in desk.posted if "Press Send to post this draft" in s.text)
     assert shown.text in desk.thread(key, Audience.AGENTS)
     assert shown.text.endswith(" @Bob")
     assert labels(shown) == ["Send", "Update"]

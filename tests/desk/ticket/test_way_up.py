@@ -81,7 +81,7 @@ async def test_escalate_says_who_was_told_and_what_happens_next(tmp_path: Path) 
     assert desk.thread(key)[-1] == (
         "ACME-1 Alice escalated this ticket: “The sale starts in an hour.” "
         "The on-call agent and Dana have been alerted. "
-        "Next, we decide who else is needed, and answer you here. The next update is due Fri 20 Mar 23:00."
+        "Next: we decide who else is needed, and answer you here by Fri 20 Mar 23:00."
     )
 
 
@@ -142,7 +142,7 @@ async def test_the_tam_is_asked_and_the_engineer_is_left_alone(tmp_path: Path) -
     )
     assert desk.thread(key)[-1] == (
         "ACME-1 Alice asked for a call: “Until midnight” We have asked Dana to call. "
-        "You will read here who calls, once somebody has said so. "
+        "We will tell you here who will call. "
         "You can also call us: 855-222-6134 (United States)."
     )
     assert desk.card_view(key).promises == before
@@ -222,7 +222,7 @@ async def test_nobody_can_be_asked_so_triage_is(tmp_path: Path) -> None:
         desk_file("monetate", rotas={}, accounts=[account(name="Acme Inc", plan="north-america", tam=None)]),
     )
     await asks_for_a_call(desk, key)
-    assert desk.thread(key, Audience.AGENTS)[-1].endswith("Nobody could be asked. Please call them.")
+    assert desk.thread(key, Audience.AGENTS)[-1].endswith("We could not reach a caller. Please call Alice.")
     assert "Our agents have your request." in desk.thread(key)[-1]
 
 
@@ -246,8 +246,8 @@ async def test_a_request_is_made_once(tmp_path: Path) -> None:
     await desk.sends(ALICE, first, text="Now")
     answer = await desk.sends(ALICE, second, text="Later")
     assert isinstance(answer, Ask)
-    assert answer.form.errors == {"text": "Alice has asked for a call on ACME-1 already."}
-    assert answer_text(await desk.answers(stale)) == "Alice has asked for a call on ACME-1 already."
+    assert answer.form.errors == {"text": "Alice has already asked for a call about ACME-1."}
+    assert answer_text(await desk.answers(stale)) == "Alice has already asked for a call about ACME-1."
     await desk.submits_form(BOB, "Resolve", key, text="Done.")
     assert answer_text(await desk.answers(stale_again(stale))) == "ACME-1 is resolved; reopen it first."
     assert (await desk.events(key)).count("CallRequested") == 1
@@ -275,7 +275,7 @@ async def test_silver_has_no_phone_and_gold_has_the_desks_number(tmp_path: Path)
     assert "call us" not in answer_text(await desk.command(ALICE, SILVER, "help"))
     card = desk.card(gold)
     old = Press("old", desk.clock.now(), ALICE, card.ref.place, card.ref, "call_request", gold)
-    assert answer_text(await desk.answers(old)) == "There are no calls on request for ACME-1."
+    assert answer_text(await desk.answers(old)) == "You cannot request a call for ACME-1."
 
 
 async def test_a_customer_of_another_account_cannot_ask(tmp_path: Path) -> None:

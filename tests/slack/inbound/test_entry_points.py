@@ -152,7 +152,7 @@ async def test_a_command_in_a_tickets_thread_is_not_part_of_the_ticket(at: DeskO
 async def test_a_mention_where_no_account_is_served_says_so_privately(at: DeskOnSlack) -> None:
     await at.slack.say(at.people["internal"], at.lounge, f"{at.slack.mention} hello")
     await at.settle()
-    assert "No account owns this channel" in at.private_answers(at.people["internal"])
+    assert "This channel is not set up for support yet." in at.private_answers(at.people["internal"])
     assert at.ours_in(at.lounge) == []
 
 

@@ -15,13 +15,12 @@ from adapters.teams.outbound.responder import (
     ELSEWHERE,
     IN_THREAD,
     NOT_HERE,
-    OUTDATED,
     SORRY,
     THANKS,
 )
 from adapters.teams.rendering.card_parts import CONTENT_TYPE
 from bot.model.address import MessageRef, Place, UserRef
-from bot.model.forms import ChoiceField, Form, TextField
+from bot.model.forms import OUT_OF_DATE, ChoiceField, Form, TextField
 from bot.model.inbound import Ask, Command, Done, FormClosed, Posted, Press, Show, Submission
 from bot.model.views import Notice, Receipt
 from sla_core.promise import Tone
@@ -281,7 +280,7 @@ async def test_a_forged_form_is_refused(teams_desk: TeamsWithDesk, change: Any) 
     heard = len(teams_desk.desk.heard)
     forged = {"frontline": change(data["frontline"]), "summary": "x"}
     _, answer = await teams_desk.send(executed(teams_desk.microsoft.service, forged))
-    assert OUTDATED in str(answer)
+    assert OUT_OF_DATE in str(answer)
     assert len(teams_desk.desk.heard) == heard
 
 
