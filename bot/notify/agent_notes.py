@@ -38,7 +38,7 @@ def note(severity: str, earlier: Sequence[str], policy: Policy) -> str:
     """For agents, as a part of a sentence. `earlier` are the other tickets, of which there are too many."""
     rarity = policy.severities[severity].rarity
     most = f"; the policy expects at most {rarity.per_quarter}" if rarity else ""
-    return f"this is {severity} number {len(earlier) + 1} of this quarter{most}"
+    return f"this is {policy.shown(severity)} number {len(earlier) + 1} of this quarter{most}"
 
 
 def messages(
@@ -64,7 +64,7 @@ def messages(
         text = texts.with_key(
             factory.ticket.key,
             f"{said[0].upper()}{said[1:]}. The first one was {event.earlier[0]}.",
-            *texts.ticket_in_short(factory.ticket, account),
+            *texts.ticket_in_short(factory.ticket, account, factory.policy),
         )
         yield Message(
             factory.key(f"dm/{id_}"),

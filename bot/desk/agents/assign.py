@@ -23,6 +23,7 @@ from sla_core.triage import Option
 log = structlog.get_logger(__name__)
 
 FORM, AGENT = "assign", "agent"
+HINT = "They are mentioned in triage. The customer will see them as the owner on the card."
 NAMES_TIMEOUT = 1.0
 """Seconds to wait for the names of agents who are not in `[[people]]`: a form has to open within three."""
 
@@ -61,7 +62,7 @@ def _ended(ticket: Ticket) -> str:
 
 def _form(choices: Mapping[str, Who], context: Mapping[str, str]) -> Form:
     options = tuple(Option(name, who.name) for name, who in choices.items())
-    field = ChoiceField(AGENT, "Who takes this ticket", options, hint="They are mentioned in its thread.")
+    field = ChoiceField(AGENT, "Who takes this ticket", options, hint=HINT)
     return Form(FORM, titled(context, "Assign"), "Assign", (field,), context)
 
 

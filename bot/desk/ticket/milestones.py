@@ -134,7 +134,7 @@ async def disable_services(desk: Desk, sent: Submission, ticket: Ticket) -> Answ
         elif ticket.services_disabled:
             why_not = f"{ticket.services_disabled.by.name} has disabled the services already."
         elif not policy.severities[ticket.severity].disables_services:
-            why_not = f"Services cannot be disabled because of {ticket.severity}."
+            why_not = f"Services cannot be disabled because of {policy.shown(ticket.severity)}."
         if why_not:
             return rejected(sent, why_not)
         return [ServicesDisabled(now, desk.who(sent.actor), reason)]
