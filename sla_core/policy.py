@@ -110,8 +110,6 @@ class Severity:
     id: str
     name: str
     source: Source
-    shown_name: str | None = None
-    """What people read in place of the ID and the name; None: both."""
     targets: tuple[Target, ...] = ()
     """Those of every plan for which `by_plan` has nothing else."""
     by_plan: Mapping[str, Mapping[Metric, Target | None]] = field(default_factory=dict)
@@ -136,6 +134,8 @@ class Severity:
     """Whether agents are offered the mitigations."""
     disables_services: Source | None = None
     """Why agents may disable the customer's services meanwhile; None: they may not."""
+    shown_name: str | None = None
+    """What people read in place of the ID and the name; None: both."""
 
     @property
     def shown(self) -> str:

@@ -139,7 +139,7 @@ async def test_the_form_says_who_sees_it(desk: DeskInMemory) -> None:
 
     asked = await desk.asks_for_help(BOB, TRIAGE)
     assert details_hint(asked).endswith("Everyone in the account's channel can see this.")
-    asked = await chooses(desk, asked, account="acme")
+    asked = await chooses(desk, asked, BOB, account="acme")
     assert details_hint(asked).endswith("Everyone in the channel of Acme GmbH can see this.")
 
 
