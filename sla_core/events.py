@@ -175,6 +175,8 @@ class SeverityChanged:
     """Whether the severity is lower because of a workaround and not because it was misjudged."""
     earlier: tuple[str, ...] = ()
     """As in Opened, for the new severity."""
+    misjudged: bool = False
+    """Whether the ticket never was of the severity before, as the agent says."""
 
 
 @dataclass(frozen=True, slots=True)

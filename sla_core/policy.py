@@ -134,6 +134,18 @@ class Severity:
     """Whether agents are offered the mitigations."""
     disables_services: Source | None = None
     """Why agents may disable the customer's services meanwhile; None: they may not."""
+    shown_name: str | None = None
+    """What people read in place of the ID and the name; None: both."""
+
+    @property
+    def shown(self) -> str:
+        """What people read in place of the ID, which the policy may replace."""
+        return self.shown_name or self.id
+
+    @property
+    def name_beside(self) -> str:
+        """The name to show beside `shown`; empty if `shown` is a name itself."""
+        return "" if self.shown_name else self.name
 
     @property
     def every_target(self) -> tuple[Target, ...]:
@@ -339,6 +351,11 @@ class Policy:
     @property
     def worst(self) -> Severity:
         return next(iter(self.severities.values()))
+
+    def shown(self, severity: str) -> str:
+        """What people read in place of this severity's ID."""
+        known = self.severities.get(severity)
+        return known.shown if known else severity
 
     def calendar(self, plan: str, name: str, zone: str = "") -> BusinessCalendar:
         """The calendar with this name, which may be a plan's name for its hours.

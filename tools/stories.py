@@ -17,13 +17,16 @@ from sla_core.events import (
     CourtesyTold,
     Escalated,
     Event,
+    Extended,
     Kind,
     LastWarned,
     Opened,
     PageAccepted,
     Paged,
+    Resolved,
     ServicesDisabled,
     ServicesEnabled,
+    SeverityChanged,
     Taken,
     Undelivered,
     Warned,
@@ -119,6 +122,38 @@ def night_stories(policy: Policy) -> Iterator[Story]:
     yield Story("Night: nobody has answered yet", severity, [page, arrived], [line], evening)
     yield Story("Night: somebody has the ticket", severity, [page, arrived, answer], [line], evening)
     yield Story("Night: the last message", severity, [page, arrived, answer], [morning], evening)
+
+
+def owner_stories(policy: Policy) -> Iterator[Story]:
+    """Of a ticket's owner, and of an escalation that waits for its hours."""
+    worst, usual = list(policy.severities)[:2]
+    soon, later = NOON + timedelta(minutes=30), NOON + timedelta(minutes=45)
+    yield Story("An agent assigned the ticket to another one", usual, (), [Taken(soon, BOB, DANA)])
+    yield Story("An agent took the ticket", worst, (), [Taken(soon, BOB)])
+    waits = Escalated(soon, BOB, "This needs an engineer.", True, 2, NOON + timedelta(days=2))
+    over = Resolved(later, BOB, "The queue runs again.")
+    yield Story("A step that waits for its hours is not needed", usual, [waits], [over])
+    general = list(policy.severities)[-1]
+    defect = SeverityChanged(soon, BOB, usual, "A defect after all.")
+    yield Story("A general request was opened", general, (), [])
+    yield Story("A general request got a severity", general, (), [defect])
+
+
+def gap_stories(policy: Policy) -> Iterator[Story]:
+    """Of a desk with nobody on the second line, nor in engineering."""
+    usual, at = list(policy.severities)[1], NOON + timedelta(minutes=30)
+    stuck = Escalated(at, BOB, "I need help.", True, 3)
+    yield Story("An agent escalated, and steps have nobody on call", usual, (), [stuck])
+
+
+def range_stories() -> Iterator[Story]:
+    """Of a policy with a severity that a workaround lowers, and extra time (Commerceup)."""
+    at = NOON + timedelta(minutes=30)
+    lowered = SeverityChanged(at, BOB, "C2", "Pay by bank transfer.", workaround=True)
+    yield Story("A workaround lowered the severity", "C1", (), [lowered])
+    wrong = SeverityChanged(at, BOB, "C2", "One card was declined.", misjudged=True)
+    yield Story("The severity had been misjudged", "C1", (), [wrong])
+    yield Story("An agent granted extra time", "C3", (), [Extended(at, BOB, "app_submission")])
 
 
 def sample_opening(policy: Policy, plan: str, severity_id: str) -> Opened:

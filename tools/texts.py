@@ -10,16 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bot.config.directory import Directory
 from bot.config.settings import load_desk
-from bot.desk.ticket import calls, direct_messages, milestones, severity, short_forms, update
 from bot.model.address import Location, Place, UserRef
-from bot.model.forms import ChoiceField, Form, TextField
-from bot.model.views import Audience, Link, Mention, Notice, Quote, RichText, Strong, When
+from bot.model.views import Audience, Notice
 from bot.notify import agent_notes, cards
 from bot.notify.message_factory import asked_key
 from bot.notify.recipients import messages_of
@@ -64,7 +62,7 @@ from sla_core.paging import DELEGATED, NO_STEP, SNOOZED
 from sla_core.policy import Metric, Policy
 from sla_core.ticket import after, fold
 from tests.desk_file import account, desk_file
-from tools.answers import answers
+from tools.answers import answers, forms, intake_forms, plain
 from tools.stories import (
     ALICE,
     BOB,
@@ -73,7 +71,10 @@ from tools.stories import (
     NOON,
     Story,
     emergency_stories,
+    gap_stories,
     night_stories,
+    owner_stories,
+    range_stories,
     sample_opening,
     sample_ticket,
     silence_stories,
@@ -84,6 +85,9 @@ OUT = HOUSE / "docs" / "texts.md"
 TRIAGE = Place("slack", "C0TRIAGE")
 EVE = Who(str(UserRef("slack", "T0", "U0EVE")), "Eve")
 MONITORING = Who("alerts::prod", "prod monitoring")
+IN_A_FREEZE = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+Told = tuple[Policy, str, Directory, Story]
+"""A story with whose policy, plan and desk it plays under."""
 
 
 def stories(policy: Policy, plan: str) -> Iterator[Story]:
@@ -278,24 +282,6 @@ def stories(policy: Policy, plan: str) -> Iterator[Story]:
         )
 
 
-def plain(text: RichText) -> str:
-    """Rich text in one line; instants in UTC, mentions with @, quotations in quotation marks."""
-    words = ""
-    for part in text:
-        match part:
-            case str():
-                words += part
-            case Strong(said) | Link(text=said):
-                words += said
-            case When(at):
-                words += f"{at:%a %d %b %H:%M}"
-            case Mention(_, name):
-                words += f"@{name}"
-            case Quote(said):
-                words += f" “{said}” "
-    return " ".join(words.split())
-
-
 def _heard(story: Story, policy: Policy, plan: str, directory: Directory) -> Iterator[tuple[str, str]]:
     """Who reads what of a story."""
     first = replace(sample_opening(policy, plan, story.severity), at=story.opened_at)
@@ -311,7 +297,7 @@ def _heard(story: Story, policy: Policy, plan: str, directory: Directory) -> Ite
     ]
     events, history = [*said, *told], [*acts, *told]
     for message in messages_of(fold("ACME-1", history), list(events), policy, directory):
-        if isinstance(message.content, Notice) and not (message.edits or message.posted):
+        if isinstance(message.content, Notice) and not message.posted:
             if isinstance(message.to, UserRef):
                 who = "direct message"
             elif message.thread == asked_key("ACME-1"):
@@ -319,7 +305,8 @@ def _heard(story: Story, policy: Policy, plan: str, directory: Directory) -> Ite
             else:
                 who = "customer's thread" if message.to == CHANNEL else "triage"
             buttons = "".join(f" [{button.label}]" for button in message.content.buttons)
-            yield who, plain(message.content.text) + buttons
+            edited = ", which now reads" if message.edits else ""
+            yield f"{who}{edited}", plain(message.content.text) + buttons
 
 
 def _alerted(history: Sequence[Event]) -> bool:
@@ -395,38 +382,29 @@ def _standings(policy: Policy, plan: str, directory: Directory) -> Iterator[str]
     yield from (f"- {standing}" for standing in seen)
 
 
-def _forms(policy: Policy, plan: str) -> Iterator[str]:
-    context = {"ticket": "ACME-1", "place": str(CHANNEL)}
-    ticket = sample_ticket(policy, plan, "S2", ())
-    forms = [short_forms.text_form(name, context) for name in ("reply", "update", "resolve", "hold")]
-    forms += [
-        short_forms.text_form("services_disabled", context),
-        short_forms.text_form("services_enabled", context),
-        milestones.frozen_form("Fix developed", date(2026, 12, 7), context),
-        short_forms.text_form("add_details", context),
-        short_forms.escalate_form(False, context),
-        short_forms.escalate_form(True, context),
-        calls.form("You can also call us: +44 20 7946 0000", context),
-        severity.form(policy, context, "S2", ticket.opened.plan),
-        short_forms.close_form(ticket, promises(ticket, policy), context, NOON),
-        direct_messages.delegate_form("alert_delegate", (), context),
-        direct_messages.snooze_form("page_snooze", update.business_zone(policy), context),
-    ]
-    for form in forms:
-        yield f"\n**{form.title}** · submit: `{form.submit}`\n"
-        yield from (f"- {line}" for line in _fields(form))
-
-
-def _fields(form: Form) -> Iterator[str]:
-    if form.intro:
-        yield plain(form.intro)
-    for each in form.fields:
-        hint = f": {each.hint}" if each.hint else ""
-        yield f"{each.label}{'' if each.required else ' (optional)'}{hint}"
-        if isinstance(each, ChoiceField):
-            yield from (f"  {option.label}" for option in each.options)
-        else:
-            assert isinstance(each, TextField)
+def _card_lines(told: Iterable[Told]) -> Iterator[str]:
+    """Each fact of a card, whose turn it can be, and each line of history, with its first example."""
+    facts: dict[tuple[str, str], str] = {}
+    turns: dict[tuple[str, str], None] = {}
+    events: dict[str, None] = {}
+    for policy, plan, directory, story in told:
+        first = replace(sample_opening(policy, plan, story.severity), at=story.opened_at)
+        ticket = fold("ACME-1", [first, *story.before, *story.now])
+        now = ticket.history[-1].at
+        for audience in Audience:
+            card = cards.card(ticket, policy, directory, audience, now)
+            whose = "agents' card" if audience is Audience.AGENTS else "customer's card"
+            for label, says in card.facts:
+                facts.setdefault((whose, label or says), f"{label}: {says}" if label else says)
+            if card.next_up:
+                turns[whose, card.next_up] = None
+            events |= dict.fromkeys(line.what for line in card.history)
+    yield "\n**Facts**\n"
+    yield from (f"- {whose}: {says}" for (whose, _), says in sorted(facts.items()))
+    yield "\n**Whose turn it is**\n"
+    yield from (f"- {whose}: Next: {says}" for whose, says in turns)
+    yield "\n**History, on the agents' card**\n"
+    yield from (f"- {says}" for says in events)
 
 
 def document() -> str:
@@ -447,7 +425,22 @@ def document() -> str:
             acme = account(plan=plan, order_form='cites = "a sample"\nhold = true')
             path.write_text(desk_file(vendor=vendor, rotas=rotas, accounts=[acme]), encoding="utf-8")
             directories[vendor] = Directory(load_desk(path))
-    m3ter, monetate, monta = (load(vendor)[-1] for vendor in ("m3ter", "monetate", "monta"))
+        path, rotas = Path(folder) / "gaps.toml", {"first_line": ["bob"], "leadership": ["mia"]}
+        path.write_text(desk_file(rotas=rotas), encoding="utf-8")
+        gaps = Directory(load_desk(path))
+    m3ter, monetate, monta, commerceup = (
+        load(vendor)[-1] for vendor in ("m3ter", "monetate", "monta", "commerceup")
+    )
+    told: list[Told] = [
+        *((m3ter, "gold", directories["m3ter"], story) for story in stories(m3ter, "gold")),
+        *((m3ter, "gold", directories["m3ter"], story) for story in owner_stories(m3ter)),
+        *((monetate, "europe", directories["monetate"], story) for story in emergency_stories(monetate)),
+        *(
+            (monetate, "europe", directories["monetate"], replace(story, opened_at=IN_A_FREEZE))
+            for story in [Story("A ticket in a code freeze", "standard", (), ())]
+        ),
+        *((commerceup, "standard", directories["commerceup"], s) for s in range_stories()),
+    ]
     lines = [
         "# Every sentence",
         "",
@@ -457,6 +450,9 @@ def document() -> str:
         "",
         "## Messages about a ticket",
         *_sections(m3ter, "gold", directories["m3ter"], stories(m3ter, "gold")),
+        *_sections(m3ter, "gold", directories["m3ter"], owner_stories(m3ter)),
+        *_sections(m3ter, "gold", gaps, gap_stories(m3ter)),
+        *_sections(commerceup, "standard", directories["commerceup"], range_stories()),
         "\n## Milestones of an emergency",
         *_sections(monetate, "europe", directories["monetate"], stories(monetate, "europe"), "Milestone"),
         "\n## Services, mitigations, code freeze",
@@ -471,8 +467,12 @@ def document() -> str:
         *_lines(),
         "\n## How a promise stands on a card\n",
         *_standings(m3ter, "gold", directories["m3ter"]),
+        "\n## Facts, turns and history on cards",
+        *_card_lines(told),
+        "\n## The form of /support",
+        *intake_forms(),
         "\n## Forms",
-        *_forms(m3ter, "gold"),
+        *forms(m3ter, "gold"),
         "\n## Private answers, notices and faults in forms\n",
         "Only the person who acted reads them, unless they say otherwise. What varies stands in braces.",
         *_listed(answers()),

@@ -209,7 +209,7 @@ def _people(desk: Desk, role: str, now: datetime) -> Iterator[Part]:
 
 
 def _hours(policy: Policy, step: Step, now: datetime) -> str:
-    """Says for which severities it is off hours, by the plan with the longest hours."""
+    """Says for which severities it is on duty outside its hours, by the plan with the longest hours."""
     on = [
         severity
         for severity in step.duties
@@ -217,4 +217,5 @@ def _hours(policy: Policy, step: Step, now: datetime) -> str:
     ]
     if len(on) == len(step.duties):
         return ""
-    return f" (off hours, except for {', '.join(on)})" if on else " (off hours)"
+    shown = ", ".join(map(policy.shown, on))
+    return f" (outside support hours, except for {shown})" if on else " (outside support hours)"

@@ -41,6 +41,8 @@ class QueueSummary:
     """The address of the customer whose words began the ticket; empty for an agent's, and in older rows."""
     answered: bool = False
     """Whether somebody has answered the customer."""
+    severity_shown: str = ""
+    """What people read in place of the severity's ID and name; empty: both."""
     running: tuple[str, ...] = ()
     """The metrics of the promises that are still to be met, in order; empty in rows of older versions."""
 

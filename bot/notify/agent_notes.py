@@ -42,9 +42,8 @@ def note(severity: str, earlier: Sequence[str], policy: Policy) -> str:
     """For agents, as a part of a sentence. `earlier` are the other tickets, of which there are too many."""
     rarity = policy.severities[severity].rarity
     most = f"; the policy expects at most {rarity.per_quarter}" if rarity else ""
-    return (
-        f"this is the customer's {severity} number {len(earlier) + 1} this quarter, after {earlier[0]}{most}"
-    )
+    number = f"{policy.shown(severity)} number {len(earlier) + 1}"
+    return f"this is the customer's {number} this quarter, after {earlier[0]}{most}"
 
 
 def messages(
@@ -70,7 +69,7 @@ def messages(
         text = texts.with_key(
             factory.ticket.key,
             f"{said[0].upper()}{said[1:]}. This is for your information: you do not need to do anything.",
-            *texts.ticket_in_short(factory.ticket, account),
+            *texts.ticket_in_short(factory.ticket, account, factory.policy),
         )
         yield Message(
             factory.key(f"dm/{id_}"),

@@ -23,7 +23,7 @@ from bot.model.views import (
 )
 from bot.notify import emergency_texts, history
 from sla_core.engine import countdowns, promises, targets_of
-from sla_core.events import CustomerWrote, Escalated, Held, SeverityChanged
+from sla_core.events import CustomerWrote, Escalated, Held
 from sla_core.policy import Metric, Policy
 from sla_core.promise import Countdown, Phase, Promise, Tone
 from sla_core.ticket import State, Ticket
@@ -61,8 +61,8 @@ def card(
         audience=audience,
         title=ticket.opened.summary,
         state=_state(ticket),
-        severity=severity_id(ticket),
-        severity_name=severity.name,
+        severity=severity_text(ticket, policy),
+        severity_name=severity.name_beside,
         next_up=next_up(ticket.state, ticket.customers_turn, policy.name, for_agents),
         owner=_owner(ticket, for_agents),
         tone=_tone(ticket, lines),
@@ -70,7 +70,7 @@ def card(
         about=tuple(_about(ticket, policy, directory)) if for_agents else (),
         facts=(
             *_hold(ticket, for_agents),
-            *_severity_changed(ticket),
+            *_severity_changed(ticket, policy),
             *emergency_texts.facts(ticket),
             *(_facts if for_agents else _customer_facts)(ticket, policy, directory, now),
         ),
@@ -188,9 +188,10 @@ def _state(ticket: Ticket) -> str:
     return "on hold" if ticket.held else "open"
 
 
-def severity_id(ticket: Ticket) -> str:
-    """The vendor's id of the severity, marked as proposed until an agent confirmed it."""
-    return ticket.severity if ticket.confirmed else f"{ticket.severity} (proposed)"
+def severity_text(ticket: Ticket, policy: Policy) -> str:
+    """What people read of the severity, marked as proposed until an agent confirmed it."""
+    shown = policy.shown(ticket.severity)
+    return shown if ticket.confirmed else f"{shown} (proposed)"
 
 
 def next_up(state: State, customers_turn: bool, vendor: str, for_agents: bool) -> str:
@@ -235,18 +236,18 @@ def _hold(ticket: Ticket, for_agents: bool) -> Iterator[tuple[str, str]]:
     yield "On hold", why + ends
 
 
-def _severity_changed(ticket: Ticket) -> Iterator[tuple[str, str]]:
-    """Says whether the last change of severity was earned by a workaround or corrected a mistake (CUP-8)."""
+def _severity_changed(ticket: Ticket, policy: Policy) -> Iterator[tuple[str, str]]:
+    """Says how the severity changed last, and if it was for a workaround or had been misjudged (CUP-8)."""
     if len(ticket.severities) < 2:
         return
-    before = ticket.severities[-2][1]
+    before, now = policy.shown(ticket.severities[-2][1]), policy.shown(ticket.severity)
+    last = history.last_severity_change(ticket)
     if ticket.downgraded_from is not None:
-        yield "Workaround", f"lowered the severity from {before} to {ticket.severity}"
-        return
-    changes = (event for event in reversed(ticket.history) if isinstance(event, SeverityChanged))
-    last = next((event for event in changes if event.severity == ticket.severity), None)
-    if last is not None:
-        yield "Severity corrected", f"{last.by.name} changed it from {before} to {ticket.severity}"
+        yield "Workaround", f"lowered the severity from {before} to {now}"
+    elif last is not None and last.misjudged:
+        yield "Severity corrected", f"{last.by.name} changed it from {before} to {now}: it never was {before}"
+    elif last is not None:
+        yield "Severity changed", f"{last.by.name} changed it from {before} to {now}"
 
 
 def _customer_facts(
@@ -420,11 +421,13 @@ OPEN, RESOLVED, CLOSED = (state.value for state in State)
 def queue_summary(ticket: Ticket, policy: Policy, now: datetime) -> QueueSummary:
     """What a queue sorts by and shows for the ticket at `now`."""
     due, running = next_due(ticket, policy, now), promises(ticket, policy)
+    severity = policy.severities[ticket.severity]
     return QueueSummary(
         title=ticket.opened.summary,
         state=ticket.state.value,
         severity=ticket.severity,
-        severity_name=policy.severities[ticket.severity].name,
+        severity_name=severity.name,
+        severity_shown=severity.shown_name or "",
         rank=list(policy.severities).index(ticket.severity),
         vendor=policy.name,
         opened_at=ticket.opened.at,
@@ -460,8 +463,8 @@ def queue_row(key: str, summary: QueueSummary, audience: Audience, now: datetime
         key=key,
         title=summary.title,
         state="on hold" if is_open and summary.held else summary.state,
-        severity=summary.severity,
-        severity_name=summary.severity_name,
+        severity=summary.severity_shown or summary.severity,
+        severity_name="" if summary.severity_shown else summary.severity_name,
         next_up=next_up(State(summary.state), summary.customers_turn, summary.vendor, for_agents),
         owner=owner_text(summary.owner, summary.acknowledged_by) if is_open else "",
         tone=Tone.DONE if not is_open else due.tone if due else Tone.CALM,

@@ -90,7 +90,7 @@ def line(event: Event, policy: Policy, people: Mapping[str, Person] = NO_ONE) ->
     name = event.by.name
     match event:
         case Opened():
-            return f"{name} opened this, proposed as {event.severity}"
+            return f"{name} opened this, proposed as {policy.shown(event.severity)}"
         case Acknowledged():
             return f"{name} acknowledged this"
         case Taken(to=None):
@@ -105,9 +105,11 @@ def line(event: Event, policy: Policy, people: Mapping[str, Person] = NO_ONE) ->
             return f"{name} wrote" if event.via != VIA_FORM else f"{name} added details"
         case Corrected():
             return f"{name} {'deleted' if event.text is None else 'changed'} a message"
+        case SeverityChanged(misjudged=True):
+            return f"{name} corrected the severity to {policy.shown(event.severity)}: it was misjudged"
         case SeverityChanged():
             why = " because of a workaround" if event.workaround else ""
-            return f"{name} changed the severity to {event.severity}{why}"
+            return f"{name} changed the severity to {policy.shown(event.severity)}{why}"
         case DueDateSet():
             return f"{name} set a due date"
         case Extended():
@@ -166,6 +168,12 @@ def line(event: Event, policy: Policy, people: Mapping[str, Person] = NO_ONE) ->
             return f"{name} rated this {rated(event.rating)}"
         case _:
             assert_never(event)
+
+
+def last_severity_change(ticket: Ticket) -> SeverityChanged | None:
+    """The change to the present severity; None if it is the first one."""
+    changes = (event for event in reversed(ticket.history) if isinstance(event, SeverityChanged))
+    return next((event for event in changes if event.severity == ticket.severity), None)
 
 
 def words(event: Event) -> str:

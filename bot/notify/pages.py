@@ -291,4 +291,4 @@ def _end(factory: MessageFactory, event: Event) -> Iterator[str]:
         to = factory.directory.settings.people.get(event.to)
         yield f"{event.by.name} asked {to.name if to else event.to} to take over."
     else:
-        yield emergency_texts.why_over(event, factory.ticket) or texts.who_has_it(event)
+        yield emergency_texts.why_over(event, factory.ticket) or texts.who_has_it(event, factory.policy)

@@ -313,7 +313,7 @@ class _EventMessages:
             return
         before = self.factory.before
         if before.calls_at is not None and before.step is not None:
-            said = texts.call_cancelled(self.ticket.key, self.policy.steps[before.step], event)
+            said = texts.call_cancelled(self.ticket.key, self.policy.steps[before.step], event, self.policy)
             yield self.factory.to_triage(said, what="called-off")
 
     def _opened(self, event: Opened) -> Iterator[Message]:
@@ -334,7 +334,7 @@ class _EventMessages:
             yield self.factory.to_triage(texts.attached_files(self.ticket.key, event), what="files")
         if not event.by_agent and not self._pages(event.severity) and (mentions := self.factory.first_line()):
             account = self.factory.account
-            said = texts.new_ticket(self.ticket, account.name if account else event.account)
+            said = texts.new_ticket(self.ticket, account.name if account else event.account, self.policy)
             yield self.factory.to_triage((*said, *mentions), what="opened")
         yield from self._first_contact()
         if event.earlier:

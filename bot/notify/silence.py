@@ -70,7 +70,7 @@ def _in_triage(factory: MessageFactory, seq: int) -> Message:
 def _offer(factory: MessageFactory, event: Warned) -> RichText:
     account = factory.account.name if factory.account else factory.ticket.opened.account
     text = silence_texts.draft(factory.ticket, factory.policy)
-    return silence_texts.offer(factory.ticket, event, account, text)
+    return silence_texts.offer(factory.ticket, event, account, text, factory.policy)
 
 
 def _agent(factory: MessageFactory) -> UserRef | None:

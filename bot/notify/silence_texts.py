@@ -62,11 +62,11 @@ def _lines(ticket: Ticket, words: Answered | None, policy: Policy) -> Iterator[s
             yield f"Next update: within {amount_text(promise.limit)}{of_ours}."
 
 
-def offer(ticket: Ticket, event: Warned, account: str, text: str) -> RichText:
+def offer(ticket: Ticket, event: Warned, account: str, text: str, policy: Policy) -> RichText:
     """Offers a draft to the agent who is to write next."""
     return with_key(
         ticket.key,
-        Strong(f"{ticket.severity} for {account}"),
+        Strong(f"{policy.shown(ticket.severity)} for {account}"),
         f": {ticket.opened.summary}. {METRIC_NAMES[event.metric]} is due ",
         When(event.due_at),
         *silence(ticket, "the customer"),

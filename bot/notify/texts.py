@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from bot.model.address import Location
 from bot.model.views import Link, Part, Quote, RichText, Strong, When
 from bot.notify import emergency_texts
-from bot.notify.cards import METRIC_NAMES, duration, owner_text, without_full_stop
+from bot.notify.cards import METRIC_NAMES, duration, owner_text, severity_text, without_full_stop
 from bot.text import in_sentence
 from sla_core.engine import promises, targets_of
 from sla_core.events import (
@@ -93,9 +93,9 @@ def links(text: str) -> Iterator[Part]:
         yield Link(url, url if len(url) <= LONGEST_LINK else f"{url[: LONGEST_LINK - 1]}…")
 
 
-def new_ticket(ticket: Ticket, account: str) -> RichText:
+def new_ticket(ticket: Ticket, account: str, policy: Policy) -> RichText:
     """To agents, below a new card: a card notifies nobody."""
-    return with_key(ticket.key, f"New ticket from {account}, {ticket.severity} (proposed).")
+    return with_key(ticket.key, f"New ticket from {account}, {severity_text(ticket, policy)}.")
 
 
 def customer_wrote(key: str, event: CustomerWrote) -> RichText:
@@ -140,18 +140,14 @@ def details_added(key: str, event: CustomerWrote) -> RichText:
 
 def severity_changed(ticket: Ticket, before: str, event: SeverityChanged, policy: Policy) -> RichText:
     """Says how the severity changed, why, and what is promised now."""
-    name = policy.severities[event.severity].name
+    severity = policy.severities[event.severity]
+    now = f"{severity.shown} ({severity.name_beside})" if severity.name_beside else severity.shown
     if ticket.downgraded_from is not None:
-        how = f"{event.by.name} put a workaround in place, so this is {event.severity} ({name}) and no longer"
-        how += f" {before}:"
+        how = f"{event.by.name} put a workaround in place, so this is {now} and no longer"
+        how += f" {policy.shown(before)}:"
     else:
-        how = f"{event.by.name} changed the severity from {before} to {event.severity} ({name}):"
-    return with_key(
-        ticket.key,
-        how,
-        Quote(event.reason),
-        *promised(ticket, policy, event.at),
-    )
+        how = f"{event.by.name} changed the severity from {policy.shown(before)} to {now}:"
+    return with_key(ticket.key, how, Quote(event.reason), *promised(ticket, policy, event.at))
 
 
 def no_promise(policy: Policy) -> str:
@@ -232,8 +228,9 @@ def passed_over(key: str, empty: Sequence[Step], after: Step | None) -> RichText
     return with_key(key, f"Nobody is on call for {whom}. {then} next.")
 
 
-def call_cancelled(key: str, step: Step, event: Event) -> RichText:
-    why = who_has_it(event) if isinstance(event, Resolved | Closed) else f"{event.by.name} has answered."
+def call_cancelled(key: str, step: Step, event: Event, policy: Policy) -> RichText:
+    has_ended = isinstance(event, Resolved | Closed)
+    why = who_has_it(event, policy) if has_ended else f"{event.by.name} has answered."
     return with_key(key, f"{step.name} will not be paged: {why}")
 
 
@@ -265,7 +262,7 @@ def page(
         ticket.key,
         *((before,) if before else ()),
         *reason,
-        Strong(f"{ticket.severity} for {account}"),
+        Strong(f"{policy.shown(ticket.severity)} for {account}"),
         f": {ticket.opened.summary}. Reported ",
         When(ticket.opened.at),
         *due,
@@ -303,7 +300,7 @@ def was_paged(event: Paged, policy: Policy, person: Part, again: str = "") -> Se
     return (f"Paged{again}: ", person, ".")
 
 
-def who_has_it(event: Event) -> str:
+def who_has_it(event: Event, policy: Policy) -> str:
     """What a page says at its end once it needs no answer any more."""
     name = event.owner.name if isinstance(event, Taken) else event.by.name
     match event:
@@ -314,7 +311,7 @@ def who_has_it(event: Event) -> str:
         case Closed():
             return f"{name} closed this ticket."
         case SeverityChanged():
-            return f"{name} changed the severity to {event.severity}, so nobody else is paged."
+            return f"{name} changed the severity to {policy.shown(event.severity)}, so nobody else is paged."
         case _:
             return f"{name} has this ticket."
 
@@ -427,12 +424,12 @@ def asked(key: str) -> RichText:
     return with_key(key, "was opened from this message. We will answer in that ticket's thread.")
 
 
-def ticket_in_short(ticket: Ticket, account: str) -> RichText:
+def ticket_in_short(ticket: Ticket, account: str, policy: Policy) -> RichText:
     """Describes the ticket for a reader who does not see its card."""
     owner, seen_by = ticket.owner, ticket.acknowledged_by
     owned = owner_text(owner.name if owner else "", seen_by.name if seen_by else "")
     return (
-        f" {account}, {ticket.severity}:",
+        f" {account}, {policy.shown(ticket.severity)}:",
         Quote(ticket.opened.summary),
         f"Owner: {owned}.",
     )

@@ -291,6 +291,7 @@ def severity(
         id=id_,
         name=file.name,
         source=file.source,
+        shown_name=file.shown,
         targets=tuple(target(promise) for promise in file.promise if promise.within is not None),
         by_plan=targets_by_plan(file.promise, plans),
         by_origin=targets_by_origin(file.promise, plans, calendars),

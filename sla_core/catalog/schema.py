@@ -293,6 +293,7 @@ class PromiseFile(Cited):
 
 class SeverityFile(Cited):
     name: str
+    shown: str | None = Field(default=None, min_length=1, max_length=40)
     effort: str | None = None
     pages: bool = False
     staffed: bool = False

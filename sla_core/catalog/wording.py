@@ -84,6 +84,7 @@ _OF_A_PART = {
     ("ExtensionFile", "id"): '"parts"',
     ("StepFile", "name"): '"First line"',
     ("SeverityFile", "name"): '"Urgent"',
+    ("SeverityFile", "shown"): '"General request"',
     ("FirstContactFile", "name"): '"Success manager"',
     ("AnnualFile", "name"): '"Christmas Day"',
     ("RuleFile", "says"): '"You cannot work."',

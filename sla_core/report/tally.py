@@ -171,15 +171,15 @@ class Tally:
     rare: dict[tuple[str, str, str], Rare] = field(default_factory=dict)
     """By account, quarter (`2026 Q1`) and severity."""
     breaches_in_all: int = 0
-    severities: dict[str, None] = field(default_factory=dict)
-    """Those of the policies, worst first."""
+    severities: dict[str, str] = field(default_factory=dict)
+    """What people read in place of each severity's ID, worst first."""
     _breaches: list[_Kept] = field(default_factory=list)
 
     def add(self, ticket: TicketRecord) -> None:
         opened = ticket.opened
         month = f"{opened.at:%Y-%m}"
         if ticket.ticket.severity not in self.severities:
-            self.severities |= dict.fromkeys(ticket.policy.severities)
+            self.severities |= {each.id: each.shown for each in ticket.policy.severities.values()}
         where = opened.account, month, ticket.ticket.severity
         self.volumes.setdefault(where, Volume()).add(ticket)
         for found in ticket.promises:

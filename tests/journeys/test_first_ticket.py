@@ -67,7 +67,7 @@ async def test_a_wrong_answer_comes_back_with_what_was_typed(a_desk: OpenDesk) -
 async def test_each_severity_is_reached_by_its_answers(a_desk: OpenDesk) -> None:
     """M3-13, M3-14, M3-15, M3-18."""
     desk = await a_desk()
-    for answers, severity in ((S1, "S1"), (S2, "S2"), (S3, "S3"), (NO_CLOCK, "none")):
+    for answers, severity in ((S1, "S1"), (S2, "S2"), (S3, "S3"), (NO_CLOCK, "General request")):
         key = await desk.submits(ALICE, "Something", answers)
         assert desk.card_view(key).severity == f"{severity} (proposed)"
 

@@ -11,7 +11,7 @@ from adapters.sql.tables import EVENTS
 from bot.model.views import Audience
 from bot.notify import history
 from sla_core.catalog.load import load
-from tests.harness import ALICE, BOB, S1, S2, DeskInMemory, open_desk
+from tests.harness import ALICE, BOB, NO_CLOCK, S1, S2, DeskInMemory, open_desk
 from tests.sql.test_codec import golden
 
 FRIDAY = "2026-03-20T10:00:00Z"
@@ -65,6 +65,12 @@ async def test_warnings_and_breaches_have_lines(desk: DeskInMemory) -> None:
     key = await desk.submits(ALICE, "Bills are slow", S2)
     await desk.fast_forward(hours=4)
     assert lines(desk, key)[1:] == ["13:00 Warning: first response", "14:00 Missed: first response"]
+
+
+async def test_a_general_request_is_proposed_by_its_name(desk: DeskInMemory) -> None:
+    """M3-18: the ID is `none`."""
+    key = await desk.submits(ALICE, "Could bills be green?", NO_CLOCK)
+    assert lines(desk, key) == ["10:00 Alice opened this, proposed as General request"]
 
 
 async def test_customers_do_not_see_the_history(desk: DeskInMemory) -> None:

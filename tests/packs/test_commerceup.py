@@ -272,6 +272,7 @@ async def test_what_is_known_is_looked_up_first(tmp_path: Path) -> None:
     form = await desk.asks_for_help(ALICE)
     (known,) = [field for field in form.fields if field.id == "known"]
     assert known.label == "Is it one of these open tickets?"
+    assert known.hint == "Required for C1."
     again = form_of(await desk.sends(ALICE, form, summary="Cards are refused", **C1))
     assert list(again.errors) == ["known"]
 

@@ -23,6 +23,7 @@ from sla_core.triage import Option
 log = structlog.get_logger(__name__)
 
 FORM, AGENT = "assign", "agent"
+HINT = "This person will be mentioned in triage, and the customer will see them as the owner on the card."
 NAMES_TIMEOUT = 1.0
 """Seconds to wait for the names of agents who are not in `[[people]]`: a form has to open within three."""
 
@@ -30,7 +31,7 @@ NAMES_TIMEOUT = 1.0
 async def ask(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     if ticket.state is not State.OPEN:
         return refusal(_ended(ticket))
-    return Ask(_form(await _choices(desk, ticket), context_of(press)))
+    return Ask(form(await _choices(desk, ticket), context_of(press)))
 
 
 async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
@@ -39,7 +40,7 @@ async def submit(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
     chosen = choices.get(next(iter(sent.values.get(AGENT, ())), ""))
 
     def rejected(why: str) -> Answer:
-        return Ask(_form(choices, sent.context).rejected(sent.values, {AGENT: why}))
+        return Ask(form(choices, sent.context).rejected(sent.values, {AGENT: why}))
 
     def decide(ticket: Ticket, policy: Policy, now: datetime) -> Sequence[Event] | Answer:
         if ticket.state is not State.OPEN:
@@ -59,11 +60,10 @@ def _ended(ticket: Ticket) -> str:
     return f"{ticket.key} is {ticket.state}; reopen it first."
 
 
-def _form(choices: Mapping[str, Who], context: Mapping[str, str]) -> Form:
+def form(choices: Mapping[str, Who], context: Mapping[str, str]) -> Form:
+    """Asks which of these agents takes the ticket, by name."""
     options = tuple(Option(name, who.name) for name, who in choices.items())
-    field = ChoiceField(
-        AGENT, "Who takes this ticket", options, hint="This person will be mentioned in the ticket's thread."
-    )
+    field = ChoiceField(AGENT, "Who takes this ticket", options, hint=HINT)
     return Form(FORM, titled(context, "Assign"), "Assign", (field,), context)
 
 

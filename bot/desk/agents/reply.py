@@ -126,6 +126,6 @@ class SavedWords:
             "key": self.ticket.key,
             "summary": opened.summary,
             "account": account.name if account else opened.account,
-            "severity": self.ticket.severity,
+            "severity": policy.shown(self.ticket.severity),
             "due": named_time(at, policy.zone(opened.plan)) if at else "",
         }

@@ -120,7 +120,7 @@ async def _open(
             may_hold=account.may_hold,
             zone=account.zone,
             origin=Origin.ALARM,
-            exception=plan_exception(plan, proposal),
+            exception=plan_exception(policy, plan, proposal),
             notes=tuple(opening_notes(policy, proposal, earlier)),
             earlier=earlier,
         ),

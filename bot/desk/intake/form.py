@@ -130,6 +130,8 @@ class IntakeContext:
 
     asks_origin: bool = False
     """Whether the form asks an agent how the request came in."""
+    in_channel: bool = False
+    """Whether `place` is a channel of the account."""
 
     @property
     def origin(self) -> Origin:
@@ -187,7 +189,7 @@ def intake_form(intake: IntakeContext, now: datetime) -> Form:
             "Details",
             required=False,
             long=True,
-            hint=(report.hint if report else None) or DETAILS_HINT,
+            hint=f"{(report.hint if report else None) or DETAILS_HINT} {_who_sees(intake)}",
             limit=LONGEST_DETAILS,
         ),
         *([_way_in()] if intake.asks_origin else []),
@@ -205,6 +207,14 @@ def intake_form(intake: IntakeContext, now: datetime) -> Form:
         takes_files=True,
     ).filled(intake.values)
     return replace(form, preview=_preview(intake, form, now))
+
+
+def _who_sees(intake: IntakeContext) -> str:
+    """A ticket's card stands in a channel of its account, wherever the form was opened."""
+    if intake.in_channel:
+        return "Everyone in this channel can see this."
+    whose = f"the channel of {intake.account.name}" if intake.account else "the account's channel"
+    return f"Everyone in {whose} can see this."
 
 
 def _intro(intake: IntakeContext, now: datetime) -> Iterator[str]:
@@ -271,7 +281,9 @@ def _known(intake: IntakeContext) -> list[Field]:
         for each in intake.duplicates
         if each.words
     ]
-    hint = " ".join(shared) or None
+    asking = [each.shown for each in intake.policy.severities.values() if each.known_first]
+    required = [f"Required for {' and '.join(asking)}."] if known else []
+    hint = " ".join([*required, *shared]) or None
     return [ChoiceField(KNOWN, label, (*options, new), required=False, hint=hint)]
 
 
@@ -355,8 +367,10 @@ def preview_of_report(policy: Policy, empty: tuple[str, ...], among: int) -> Ric
 
 
 def _named(policy: Policy, proposal: Proposal) -> str:
-    name = policy.severities[proposal.severity].name
-    return f"{proposal.severity}, {name}" if name.casefold() != proposal.severity.casefold() else name
+    severity = policy.severities[proposal.severity]
+    if severity.name.casefold() == severity.id.casefold():
+        return severity.name
+    return ", ".join(filter(None, (severity.shown, severity.name_beside)))
 
 
 def _due(
@@ -387,8 +401,11 @@ def _due(
     if due is None or due.due_at is None:
         yield f" {no_promise(policy)}"
         return
-    first = cards.promise_line(due, cards.wording_of(ticket, policy, due.metric))
-    yield f" {first.label} due by "
+    wording, what = cards.wording_of(ticket, policy, due.metric), cards.METRIC_NAMES[due.metric]
+    if wording in ("goal", "aim"):
+        yield f" Our {wording} for the {what.lower()} is "
+    else:
+        yield f" {cards.promise_line(due, wording).label} is due "
     yield When(due.due_at)
     yield "."
 
@@ -399,19 +416,25 @@ def plan_refusal(policy: Policy, plan: Plan, proposal: Proposal) -> str | None:
         return None
     return (
         f"On the plan {plan.name}, please report this at {plan.way_in}. "
-        f"Only {policy.worst.id} can be reported by chat. Your text stays in this form."
+        f"Only {policy.worst.shown} can be reported by chat. Your text stays in this form."
     )
 
 
-def plan_exception(plan: Plan, proposal: Proposal) -> str | None:
+def plan_exception(policy: Policy, plan: Plan, proposal: Proposal) -> str | None:
     """The exception under which a plan without chat gets this ticket, for the record; None if none."""
     if plan.chat:
         return None
-    return f"accepted as {proposal.severity} although the plan {plan.name} does not include chat"
+    return (
+        f"accepted as {policy.shown(proposal.severity)} although the plan {plan.name} does not include chat"
+    )
 
 
-def asking_for_origin(desk: Desk, intake: IntakeContext) -> IntakeContext:
-    """The context whose form asks agents in triage whether the customer called, if the policy counts that."""
+def with_place(desk: Desk, intake: IntakeContext) -> IntakeContext:
+    """The context whose form knows what its place is.
+
+    In triage it asks agents whether the customer called, if the policy counts that.
+    """
+    intake = replace(intake, in_channel=desk.directory.account_of(intake.place) is not None)
     if not desk.directory.is_triage(intake.place):
         return intake
     plans = (account.plan for account in intake.accounts)

@@ -24,7 +24,6 @@ from bot.desk.intake.form import (
     WORDS_OF,
     IntakeContext,
     PossibleDuplicate,
-    asking_for_origin,
     author,
     duplicate_notes,
     duplicate_tickets,
@@ -34,6 +33,7 @@ from bot.desk.intake.form import (
     opening_notes,
     origin_of,
     text_in,
+    with_place,
 )
 from bot.desk.intake.prefill import PERSONS_MESSAGE
 from bot.desk.rarity import open_counted
@@ -113,7 +113,7 @@ async def _words_of(desk: Desk, command: Command, accounts: Sequence[Account]) -
 
 async def _looked_up(desk: Desk, intake: IntakeContext, find_duplicates: bool = True) -> IntakeContext:
     """The context with the open tickets that may be the same."""
-    account, intake = intake.account, asking_for_origin(desk, intake)
+    account, intake = intake.account, with_place(desk, intake)
     if account is None:
         return intake
     known = await known_tickets(desk, intake.policy, account)
@@ -361,7 +361,7 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
             may_hold=account.may_hold,
             zone=account.zone,
             origin=origin,
-            exception=form.plan_exception(plan, proposal),
+            exception=form.plan_exception(policy, plan, proposal),
             notes=(
                 *opening_notes(policy, proposal, earlier, origin),
                 *(f"the customer was told: {without_full_stop(said)}" for said in advice),

@@ -21,6 +21,7 @@ from sla_core.calendar import instant_of
 TOPIC = "tam-away"
 """The topic of absences: until when, by the person's id."""
 FORM, UNTIL = "tam_away", "until"
+READERS = "Agents, your backups and customers whose first contact you are will see it."
 LONGEST = timedelta(days=366)
 _KEPT_FOR = timedelta(days=1)
 """How long an absence is stored after its end, in real time."""
@@ -71,7 +72,7 @@ async def command(desk: Desk, command: Command, words: Sequence[str]) -> Answer:
 
 def form(person: Person, place: Place, act: str) -> Form:
     """Asks for the first day back. `act` is the key of what asks for it."""
-    hint = f"Your first day back, for example 2026-12-07 ({zone_of(person).key})."
+    hint = f"Your first day back, for example 2026-12-07 ({zone_of(person).key}). {READERS}"
     context = {"place": str(place), "ticket": "", **opening_context(act)}
     return Form(FORM, "Away", "Away", (TextField(UNTIL, "Away until", hint=hint, limit=10),), context)
 

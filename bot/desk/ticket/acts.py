@@ -11,7 +11,8 @@ from bot.model.address import Actor, Place
 from bot.model.facts import facts_of
 from bot.model.inbound import Answer, Ask, Done, Press, Show, Submission
 from bot.model.views import Receipt, ReceiptRow, ReceiptTable
-from bot.notify.cards import METRIC_NAMES, severity_id, without_full_stop
+from bot.notify import history
+from bot.notify.cards import METRIC_NAMES, severity_text, without_full_stop
 from bot.notify.texts import no_promise, with_key
 from sla_core.engine import promises
 from sla_core.events import (
@@ -177,13 +178,17 @@ async def explain(desk: Desk, press: Press, ticket: Ticket) -> Answer:
     policy = desk.policy_of(ticket)
     opened = ticket.opened
     severity = policy.severities[ticket.severity]
-    said = f"is {severity_id(ticket)}: {severity.source.says}"
+    said = f"is {severity_text(ticket, policy)}: {severity.source.says}"
     if ticket.severity == opened.severity:
         said += f" Proposed because: {without_full_stop(opened.why)}."
     elif ticket.downgraded_from is not None:
-        said += f" A workaround lowered the severity from {ticket.downgraded_from}."
+        said += f" A workaround lowered the severity from {policy.shown(ticket.downgraded_from)}."
     else:
-        said += f" The severity was corrected from {ticket.severities[-2][1]}."
+        before, last = policy.shown(ticket.severities[-2][1]), history.last_severity_change(ticket)
+        if last is not None and last.misjudged:
+            said += f" The severity was corrected from {before}: it never was {before}."
+        else:
+            said += f" The severity was changed from {before}."
     running, now = promises(ticket, policy), desk.clock.now()
     nothing = "" if running else f" {no_promise(policy)}"
     said += f" Source: {policy.cited(severity.source)}."

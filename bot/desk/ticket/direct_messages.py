@@ -116,7 +116,8 @@ async def snooze(desk: Desk, sent: Submission, ticket: Ticket) -> Answer:
 def delegate_form(name: str, people: Sequence[Person], context: Mapping[str, str]) -> Form:
     """Asks who of these `people` takes over."""
     options = tuple(Option(person.id, person.name) for person in people)
-    choice = ChoiceField(PERSON, "Who takes over", options)
+    hint = "They get a direct message. The agents in triage will see whom you asked."
+    choice = ChoiceField(PERSON, "Who takes over", options, hint=hint)
     return Form(name, titled(context, "Delegate"), "Delegate", (choice,), context)
 
 

@@ -135,8 +135,12 @@ async def disable_services(desk: Desk, sent: Submission, ticket: Ticket) -> Answ
         elif ticket.services_disabled:
             why_not = f"{ticket.services_disabled.by.name} has already disabled the services."
         elif not policy.severities[ticket.severity].disables_services:
-            only = ", ".join(each.id for each in policy.severities.values() if each.disables_services)
-            why_not = f"Services can be disabled only for {only}; this ticket is {ticket.severity}."
+            only = ", ".join(
+                policy.shown(each.id) for each in policy.severities.values() if each.disables_services
+            )
+            why_not = (
+                f"Services can be disabled only for {only}; this ticket is {policy.shown(ticket.severity)}."
+            )
         if why_not:
             return rejected(sent, why_not)
         return [ServicesDisabled(now, desk.who(sent.actor), reason)]

@@ -141,7 +141,9 @@ def _drawn(factory: MessageFactory, event: Event, person: str) -> Message:
     known = factory.directory.settings.people[person]
     ref = factory.directory.direct_address(known, factory.channel.platform)
     assert ref is not None, "only people with an address are told"
-    about = texts.ticket_in_short(factory.ticket, factory.account.name if factory.account else "")
+    about = texts.ticket_in_short(
+        factory.ticket, factory.account.name if factory.account else "", factory.policy
+    )
     tone, said = _alert(factory, event)
     return Message(
         key=factory.key(f"dm/{person}"),
@@ -219,7 +221,7 @@ def _edited(factory: MessageFactory, seq: int, person: str) -> Message:
             end += alert_texts.answered(event, person, to.name if to else "")
             left = _left_after(event, left) if event.person == person else ()
         elif isinstance(event, Resolved | Closed):
-            end += [" ", texts.who_has_it(event)]
+            end += [" ", texts.who_has_it(event, factory.policy)]
             left = ()
         elif person in _readers(factory, number, event):
             end += alert_texts.NEWER

@@ -79,7 +79,8 @@ def _gap(parts: Sequence[Part]) -> Sequence[Part]:
 
 def _ticket(line: ForecastRow) -> Iterator[Part]:
     yield line.key
-    yield f" {line.account}, {line.summary.severity}: {without_full_stop(line.summary.title)}"
+    severity = line.summary.severity_shown or line.summary.severity
+    yield f" {line.account}, {severity}: {without_full_stop(line.summary.title)}"
 
 
 def _due(line: ForecastRow) -> Iterator[Part]:

@@ -74,8 +74,10 @@ def _volumes(report: PeriodReport) -> dict[str, list[int]]:
     """By severity, how many were opened in each month."""
     tally, found = report.tally, {}
     present = {severity for _, _, severity in tally.volumes}
-    for severity in (severity for severity in tally.severities if severity in present):
-        found[severity] = [
+    for severity, shown in tally.severities.items():
+        if severity not in present:
+            continue
+        found[shown] = [
             sum(v.opened for (_, m, s), v in tally.volumes.items() if (m, s) == (month, severity))
             for month in tally.months
         ]

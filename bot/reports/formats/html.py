@@ -47,7 +47,7 @@ def _figures(report: PeriodReport) -> Iterable[str]:
     )
     yield from map(figure, charts(report))
     yield "<h2>Attainment</h2>"
-    by_promise = tally.by(lambda group: (group.severity, metric_text(group.metric)))
+    by_promise = tally.by(lambda group: (tally.severities[group.severity], metric_text(group.metric)))
     yield table(
         "By severity and promise. Times count as the promise counts them; late answers are part of them.",
         ("severity", "promise", *ATTAINMENT_HEADS),

@@ -74,8 +74,8 @@ async def test_off_hours_are_shown(desk: DeskInMemory) -> None:
     lines = rich_text((await page(desk, BOB)).foot).split("\n")
     assert lines[1:4] == [
         "First line: Bob, then Eve",
-        "Second line: Eve, then Bob (off hours, except for S1)",
-        "Engineering: Kim (off hours, except for S1)",
+        "Second line: Eve, then Bob (outside support hours, except for S1)",
+        "Engineering: Kim (outside support hours, except for S1)",
     ]
 
 

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from bot.desk.intake.form import possible_duplicates
+from bot.model.address import Place
 from bot.model.forms import ChoiceField, Form
 from bot.model.inbound import FormChanged, FormClosed, Submission
 from bot.model.views import Audience
 from tests.desk.intake.form_filling import asked_fields, chooses, desk_file_of, submits, values_of
 from tests.harness import (
+    ACME,
     ALICE,
     BOB,
     S1,
@@ -96,11 +98,11 @@ async def test_the_form_says_what_it_will_lead_to(desk: DeskInMemory) -> None:
     form = await chooses(desk, form, privacy="no")
     told = rich_text(form.preview)
     assert told.startswith(
-        "Proposed: S2, High priority, major business impact. First response due by Fri 20 Mar"
+        "Proposed: S2, High priority, major business impact. First response is due Fri 20 Mar"
     )
     key = await desk.submits(ALICE, "Bills are slow", S2)
     (line,) = desk.card_view(key).promises
-    assert f"First response due by {line.due_at:%a %d %b %H:%M}." in told
+    assert f"First response is due {line.due_at:%a %d %b %H:%M}." in told
 
 
 async def test_the_outcome_is_shown_as_soon_as_it_is_certain(desk: DeskInMemory) -> None:
@@ -113,6 +115,31 @@ async def test_a_class_without_a_promise_says_so(desk: DeskInMemory) -> None:
     form = await desk.asks_for_help(ALICE)
     form = await chooses(desk, form, request="feature", production="unaffected", privacy="no")
     assert "promises no response time for this severity." in rich_text(form.preview)
+    assert rich_text(form.preview).startswith("Proposed: General request.")
+
+
+def details_hint(form: Form) -> str:
+    (hint,) = (field.hint for field in form.fields if field.id == "details")
+    assert hint is not None
+    return hint
+
+
+async def test_the_form_says_who_sees_it(desk: DeskInMemory) -> None:
+    """The card stands in the account's channel, wherever the form was opened."""
+    here = details_hint(await desk.asks_for_help(ALICE))
+    assert here.endswith("Everyone in this channel can see this.")
+
+    desk.chat.in_channels[ALICE.user.id] = frozenset({ACME})
+    direct = Place("slack", ALICE.user.id, direct=True)
+    there = details_hint(await desk.asks_for_help(ALICE, direct))
+    assert there.endswith("Everyone in the channel of Acme GmbH can see this.")
+    key = await desk.submits(ALICE, "Bills are slow", S2, direct)
+    assert desk.card(key).to == ACME
+
+    asked = await desk.asks_for_help(BOB, TRIAGE)
+    assert details_hint(asked).endswith("Everyone in the account's channel can see this.")
+    asked = await chooses(desk, asked, BOB, account="acme")
+    assert details_hint(asked).endswith("Everyone in the channel of Acme GmbH can see this.")
 
 
 async def test_advice_is_given_before_it_is_sent(desk: DeskInMemory) -> None:
