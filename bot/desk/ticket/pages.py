@@ -26,7 +26,7 @@ from sla_core.ticket import Ticket
 
 
 async def acknowledge(desk: Desk, press: Press, ticket: Ticket) -> Answer:
-    said = "Acknowledged: nobody else is paged."
+    said = f"Acknowledged {ticket.key}: nobody else is paged."
     if ticket.handover is not None and ticket.owner is not None:
         said = (
             f"Acknowledged: nobody else is paged until this turn ends. {ticket.owner.name} still owns"
@@ -36,7 +36,9 @@ async def acknowledge(desk: Desk, press: Press, ticket: Ticket) -> Answer:
 
 
 async def call(desk: Desk, press: Press, ticket: Ticket) -> Answer:
-    said = "Nobody else is paged. The agents have been told that you will call the customer."
+    said = (
+        f"Nobody else is paged for {ticket.key}. The agents have been told that you will call the customer."
+    )
     return await _answer(desk, press, ticket, "call", said)
 
 

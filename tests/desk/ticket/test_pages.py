@@ -108,13 +108,13 @@ async def test_a_page_says_what_for_whom_since_when_and_by_when(a_desk: OpenDesk
     [
         (
             "Acknowledge",
-            "Acknowledged: nobody else is paged.",
+            "Acknowledged ACME-1: nobody else is paged.",
             "acknowledged the page.",
             "Bob has this ticket.",
         ),
         (
             "I'll call",
-            "Nobody else is paged. The agents have been told that you will call the customer.",
+            "Nobody else is paged for ACME-1. The agents have been told that you will call the customer.",
             "will call the customer.",
             "Bob will call the customer.",
         ),
@@ -161,7 +161,7 @@ async def test_a_late_answer_reads_who_has_it(a_desk: OpenDesk) -> None:
     assert answer_text(answer) == f"Eve has answered already, so nobody is paged for {key} any more."
     (hers,) = paged(desk, EVE)["Eve"]
     twice = await desk.presses_on(EVE, hers, button)
-    assert answer_text(twice) == "Acknowledged: nobody else is paged."
+    assert answer_text(twice) == "Acknowledged ACME-1: nobody else is paged."
     assert len((await desk.ticket(key)).history) == events
 
 
