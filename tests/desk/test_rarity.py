@@ -53,7 +53,7 @@ async def test_a_second_p1_in_a_quarter_is_told_to_leadership_and_the_tam(desk: 
         f"{second} This is P1 number 2 of this quarter; the policy expects at most 1. "
         f"The first one was {first}. Acme Charging, P1: “Down again” Owner: unassigned."
     )
-    assert said.endswith(f"Open {second}")
+    assert said.endswith(f"Open {second} Open {first}"), "both have a card to go to"
     assert await told(desk, DANA) == [said]
     (message,) = [m for m in desk.direct(MIA) if "of this quarter" in m.text]
     assert isinstance(message.view, Notice)
