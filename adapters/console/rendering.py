@@ -215,7 +215,7 @@ def card_changes(before: TicketCard, after: TicketCard, zone: tzinfo | None) -> 
             ("owner", before.owner, after.owner),
             ("next", before.next_up, after.next_up),
         )
-        if old != new
+        if old != new and new
     ]
     old_lines = {line.label: line for line in before.promises}
     for line in after.promises:

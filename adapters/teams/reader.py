@@ -164,6 +164,8 @@ class Reader:
 
     def submission(self, activity: Activity, home: str, submitted: SubmittedForm) -> Submission:
         """The desk identifies forms by their own key; this one is for a form from the previous release."""
+        where = place_of(activity)
+        own = activity.reply_to_id if submitted.standalone else None
         return Submission(
             key=f"submission/{PLATFORM}/{user_of(activity)}/{submitted.nonce}",
             at=self.clock.now(),
@@ -171,7 +173,8 @@ class Reader:
             form=submitted.form,
             values=submitted.values,
             context=submitted.context,
-            place=place_of(activity),
+            place=where,
+            message=MessageRef(where, own) if own else None,
         )
 
     def closed(self, activity: Activity, home: str, submitted: SubmittedForm) -> FormClosed:

@@ -21,10 +21,10 @@ from bot.config.directory import DeskDuty, Directory
 from bot.config.settings import Account, OpeningLimits
 from bot.model.address import Actor, Location, MessageRef, Place, UserRef
 from bot.model.inbound import Answer, Ask, Done, Show
-from bot.model.views import Audience, Link, Notice, RichText, SharedFile, TicketCard, View
+from bot.model.views import Audience, Link, Notice, Part, RichText, SharedFile, TicketCard, View
 from bot.notify import cards, recipients, texts
 from bot.notify.cards import queue_summary
-from bot.notify.message_factory import card_key
+from bot.notify.message_factory import card_key, named_in
 from bot.ports import (
     Appended,
     Card,
@@ -192,10 +192,9 @@ def _has_link(view: View | None) -> bool:
     return any(isinstance(part, Link) for part in thread)
 
 
-def private_notice(*parts: str, tone: Tone = Tone.CALM) -> Show:
+def private_notice(*parts: Part, tone: Tone = Tone.CALM) -> Show:
     """A sentence that only the actor sees."""
-    text: RichText = parts
-    return Show(Notice(text, tone))
+    return Show(Notice(parts, tone))
 
 
 def not_set_up(place: Place, vendor: str, is_agent: bool) -> Show:
@@ -404,18 +403,30 @@ class Desk:
         return f"the channel of {account.name}" if account else ""
 
     async def _with_link(self, message: Message, notice: Notice) -> Notice:
-        """The notice with a link to the card of its ticket, unless it stands in the card's own thread."""
+        """The notice with links to the card of its ticket and of another that it names.
+
+        In the thread of a ticket's card there is no link to that card.
+        """
         key, to = message.ticket, message.to
         edits_reply = message.edits is not None and isinstance(to, Place)
-        if key is None or edits_reply or message.thread in [card_key(key, each) for each in Audience]:
-            return notice
+        if key and (edits_reply or message.thread in [card_key(key, each) for each in Audience]):
+            key = None
+        named = filter(None, (key, named_in(message.key)))
+        links = [part for each in named for part in await self.link_to_card(each, to)]
+        return replace(notice, text=(*notice.text, *links)) if links else notice
+
+    async def link_to_card(self, ticket: str, to: Place | UserRef) -> RichText:
+        """A link to a ticket's card, for the end of a message; empty until that card is posted.
+
+        Where there are no links, it names the card's channel, unless `to` is that channel.
+        """
         is_chat = to.platform in self.directory.settings.chats
         for_agents = isinstance(to, UserRef) or self.directory.is_triage(to) or not is_chat
         audience = Audience.AGENTS if for_agents else Audience.CUSTOMER
-        location = (await self.card_locations([key], audience)).get(key, Location())
-        if isinstance(to, Place) and is_chat:
-            location = replace(location, channel="")  # The card is in the same channel.
-        return replace(notice, text=(*notice.text, *texts.where_the_card_is(key, location)))
+        location = (await self.card_locations([ticket], audience)).get(ticket, Location())
+        if isinstance(to, Place) and is_chat and not to.direct:
+            location = replace(location, channel="")
+        return texts.where_the_card_is(ticket, location)
 
     async def link_cards(self, message: Message, view: View | None) -> None:
         """Edits the agents' card once both cards are posted, if it was drawn without its link.

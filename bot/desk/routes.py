@@ -336,7 +336,7 @@ def _refusal(desk: Desk, who: str, actor: Actor, place: Place, ticket: Ticket) -
         return None
     vendor = desk.policy_of(ticket).name
     return refusal(
-        f"Only agents of {vendor} can do that."
+        f"Only agents of {vendor} can do that on {ticket.key}."
         if who == AGENT
         else f"Only the customer of {ticket.key} and agents of {vendor} can do that."
     )

@@ -19,6 +19,7 @@ from bot.model.address import Actor, Location, MessageRef, Place
 from bot.model.inbound import MessageChanged, Posted, Press
 from bot.model.views import Notice, View
 from bot.notify import agent_notes as texts
+from bot.notify.message_factory import named_in, naming
 from bot.ports import KeyValueStore, Message, Priority, Timer, trace_id
 from sla_core.calendar import BusinessCalendar, always
 from sla_core.events import Who
@@ -234,7 +235,8 @@ async def _redraw(desk: Desk, channel: _Channel, line: str) -> None:
     left = [id for id in channel.messages if id in ids and channel.ends.get(id) != _DELETED]
     said = await _line(desk, channel, account, left) if left else texts.DELETED
     how = sorted({channel.ends.get(id, "") for id in left})
-    key = f"{line}/{trace_id(f'{len(left)} {how}')}"
+    ticket = next((each.removeprefix(f"{_TICKET} ") for each in how if each.startswith(f"{_TICKET} ")), "")
+    key = f"{line}/{trace_id(f'{len(left)} {how}')}{naming(ticket) if ticket else ''}"
     await desk.store.enqueue([_message(desk, channel, account, key, said, edits=line)])
 
 
@@ -267,7 +269,9 @@ def _message(
     desk: Desk, channel: _Channel, account: Account, key: str, said: Notice, edits: str | None = None
 ) -> Message:
     triage = desk.directory.triage_for(channel.place)
-    return Message(key, None, triage, said, Priority.REPLY, edits=edits, fairness_key=account.id)
+    # One that names a ticket does not overtake that ticket's card, to which it links.
+    priority = Priority.STATE if named_in(key) else Priority.REPLY
+    return Message(key, None, triage, said, priority, edits=edits, fairness_key=account.id)
 
 
 async def draw(desk: Desk, message: Message) -> View | None:

@@ -71,6 +71,8 @@ class Submission:
     files: tuple[File, ...] = ()
     place: Place | None = None
     """Where it was sent from. None if the platform lets only the person who opened a form send it."""
+    message: MessageRef | None = None
+    """The message that is the form, on platforms where it can be one of its own."""
 
 
 @dataclass(frozen=True, slots=True)

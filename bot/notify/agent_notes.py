@@ -11,7 +11,7 @@ from bot.model.address import Location
 from bot.model.views import Button, Link, Notice, Part, Quote, RichText, Strong, Style
 from bot.notify import texts
 from bot.notify.cards import without_full_stop
-from bot.notify.message_factory import MessageFactory
+from bot.notify.message_factory import MessageFactory, naming
 from bot.notify.texts import with_key
 from bot.ports import Message, Priority
 from sla_core.events import CustomerWrote, Opened, SeverityChanged
@@ -72,7 +72,7 @@ def messages(
             *texts.ticket_in_short(factory.ticket, account, factory.policy),
         )
         yield Message(
-            factory.key(f"dm/{id_}"),
+            f"{factory.ticket.key}/{factory.seq}{naming(event.earlier[0], f'dm/{id_}')}",
             factory.ticket.key,
             address,
             Notice(text, Tone.WARN),

@@ -31,6 +31,22 @@ def asked_key(ticket: str) -> str:
     return f"{ticket}/asked"
 
 
+_NAMES = "/names/"
+
+
+def naming(ticket: str, what: str = "") -> str:
+    """The end of the key of a message whose text names a ticket that it does not belong to.
+
+    The message links to that ticket's card. `what` is what else the key says.
+    """
+    return "/".join(filter(None, (_NAMES + ticket, what)))
+
+
+def named_in(key: str) -> str:
+    """The ticket that a message names by its key; empty if it names none."""
+    return key.partition(_NAMES)[2].partition("/")[0]
+
+
 WEBHOOKS = "webhook"
 """The key prefix of messages to webhooks."""
 

@@ -124,3 +124,7 @@ def test_a_changed_card_lists_only_what_changed() -> None:
         "Opened by: Eve",
     ]
     assert card_changes(before, before, BERLIN) == []
+    closed = replace(before, state="closed", next_up="")
+    assert [text.plain for text in card_changes(before, closed, BERLIN)] == [
+        f"state: {before.state} → closed"
+    ], "nobody is next, which needs no words"

@@ -78,7 +78,7 @@ async def test_time_passes_on_a_simulated_clock(session: OpenSession) -> None:
     assert "! How long? wait 45m" in told
     assert "#acme · thread of ACME-1 · Alice sees\n  ‼ ACME-1 We missed the" in told
     assert "[1] Acknowledge  [2] I'll call  [3] Delegate  [4] Snooze" in told
-    assert "Acknowledged. We will not remind you of this alert." in told
+    assert "Acknowledged ACME-1. We will not remind you of this alert." in told
 
     at.may_wait = False
     assert "This desk runs in real time." in await at.types("wait 2h")

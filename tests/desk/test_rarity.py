@@ -54,7 +54,7 @@ async def test_a_second_p1_in_a_quarter_is_told_to_leadership(desk: DeskInMemory
         "most 1. This is for your information: you do not need to do anything. Acme Charging, "
         "P1: “Down again” Owner: unassigned."
     )
-    assert said.endswith(f"Open {second}")
+    assert said.endswith(f"Open {second} Open {first}"), "both have a card to go to"
     assert await told(desk, DANA) == []
     (message,) = [m for m in desk.direct(MIA) if "this quarter" in m.text]
     assert isinstance(message.view, Notice)

@@ -412,10 +412,8 @@ async def test_only_agents_disable_services(desk: DeskInMemory) -> None:
     """MON-11: no customer can, and no mitigation is theirs to record (MON-34)."""
     key = await desk.submits(ALICE, "Broken images everywhere", EMERGENCY)
     for label in ("Services disabled", "Internet routing"):
-        assert (
-            answer_text(await desk.presses(ALICE, label, key))
-            == "Only agents of Monetate Support can do that."
-        )
+        told = answer_text(await desk.presses(ALICE, label, key))
+        assert told == f"Only agents of Monetate Support can do that on {key}."
 
 
 async def test_a_mitigation_that_never_reached_the_customer_was_not_told(desk: DeskInMemory) -> None:

@@ -80,8 +80,9 @@ async def test_a_reaction_takes_the_words_and_the_thread_is_told_the_key(slack: 
     assert "This is now ticket ACME-1." in offer
     assert told_key == TOLD
     assert [slack.slack.buttons(each) for each in slack.slack.thread(slack.said)] == [[], []]
-    told = MessageRef(slack.on.channel, slack.slack.thread(slack.said)[-1].ts)
-    assert links(slack.on.displayed(told)) == [address(slack.desk.card(Audience.CUSTOMER))]
+    for below in slack.slack.thread(slack.said):
+        shown = slack.on.displayed(MessageRef(slack.on.channel, below.ts))
+        assert links(shown) == [address(slack.desk.card(Audience.CUSTOMER))]
 
 
 async def test_a_shortcut_does_the_same_without_a_message_of_ours_in_between(slack: OnSlackDesk) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapters.teams.outbound.responder import IN_THREAD, NOT_HERE
+from bot.model.address import MessageRef
 from bot.model.views import Audience
 from tests.desk_file import TEAMS_ACME, TEAMS_TRIAGE, account, chat, desk_file, entra
 from tests.harness import HeldClock
@@ -14,6 +15,7 @@ from tests.memory_store import MemoryStore
 from tests.platforms.conftest import FRIDAY_AFTERNOON, Opened
 from tests.platforms.on_teams import OnTeams, SentCard, labels_of, on_teams, words_of
 from tests.platforms.story import KEY, S2, Story, open_story
+from tests.platforms.test_links import address, links
 from tests.teams.fake_connector import ELSEWHERE
 
 
@@ -119,3 +121,9 @@ async def test_the_thread_of_a_mention_names_the_ticket(opened: Opened) -> None:
     ]
     assert words_of(thread[-1].card) == "✅ ACME-2 is open. Please continue in the thread of its card."
     assert labels_of(thread[-1].card) == []
+    await desk.deliver()
+    [card] = [said.ref for key, said in desk.store.outbox.items() if key == "ACME-2/customer"]
+    sent = workplace.microsoft.sent_cards.items()
+    form = next(id for id, shown in sent if "This is now ticket" in words_of(shown.card))
+    assert card is not None
+    assert links(workplace.displayed(MessageRef(workplace.channel, form))) == [address(card)]

@@ -11,7 +11,7 @@ from tests.platforms.story import KEY, S2
 __all__ = ["lossy_desk", "open_lossy_desk"]
 
 LED_TO = f"This form has already opened {KEY}, so we did not open another ticket"
-BEFORE = "You already sent this form, so nothing more was done."
+BEFORE = "You already sent this form for ACME-1, so nothing more was done."
 SORRY = "Something went wrong on our side"
 
 

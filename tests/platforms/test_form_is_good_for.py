@@ -31,7 +31,7 @@ TWO_CUSTOMERS = desk_file(
         account("beta", "Beta Ltd", channel=f"teams:{BETA}"),
     ],
 )
-ELSEWHERE = "This form belongs to another channel, so it was not sent and nothing was changed."
+ELSEWHERE = "belongs to another channel, so it was not sent and nothing was changed."
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ async def test_another_customers_payload_opens_nothing(desk: LossyDesk) -> None:
     assert isinstance(form, FormCard)
     stolen = replace(form, who="Mallory", conversation=f"{BETA};messageid=1")
     told = await stolen.sends(summary="All your bills", **S2)
-    assert told.startswith(f"⚠️ {ELSEWHERE}")
+    assert told.startswith(f"⚠️ This form {ELSEWHERE}")
     assert "All your bills" in told, "what was typed is given back"
     assert await desk.summaries() == []
     assert await form.sends(**S2)
@@ -75,7 +75,7 @@ async def test_the_accounts_people_may_also_send_it_from_their_chat_with_the_app
     await teams.send(activity(teams.microsoft.service, text=f"close {KEY}", **chat))
     named, asked = list(teams.microsoft.sent_cards.items())[-1]
     stolen = FormCard(teams, "Mallory", named, "a:1mallory", asked.card)
-    assert ELSEWHERE in await stolen.sends()
+    assert f"This form for {KEY} {ELSEWHERE}" in await stolen.sends()
     assert await desk.desk.events() == ["Opened"]
     await replace(stolen, who="Alice", conversation="a:1alice").sends()
     assert await desk.desk.events() == ["Opened", "Closed"]
@@ -87,7 +87,7 @@ async def test_an_agents_form_is_good_in_triage_only(desk: LossyDesk) -> None:
     assert isinstance(form, Dialog)
     for who, place in (("Alice", forms_of(desk).channel.id), ("Bob", BETA)):
         told = await replace(form, who=who, conversation=place).sends(text="We pay you back")
-        assert ELSEWHERE in told
+        assert f"This form for {KEY} {ELSEWHERE}" in told
         assert "We pay you back" in told
     assert await form.sends(text="We look into it") == ""
     history = await desk.desk.store.load(KEY)
@@ -114,7 +114,7 @@ async def test_an_old_reply_is_given_back(lossy_desk: LossyDesk) -> None:
     form = await lossy_desk.opens_reply("Bob")
     clock.at += timedelta(hours=25)
     told = await form.sends(text="We look into it")
-    assert "This form was more than a day old, so it was not sent" in told
+    assert f"This form for {KEY} was more than a day old, so it was not sent" in told
     assert "We look into it" in told
     assert await lossy_desk.desk.events() == ["Opened"]
 

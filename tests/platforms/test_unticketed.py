@@ -140,6 +140,7 @@ async def test_an_agent_opens_the_ticket_and_she_is_the_opener(channel: Channel)
     assert opened.words_of.name == "Alice"
     assert "opened by Bob for Alice" in channel.desk.card_view(Audience.AGENTS).text
     assert f"This is now ticket {KEY}" in channel.line().text
+    assert address(channel.desk.card(Audience.AGENTS)) in links(channel.line())
     assert channel.line().labels == ()
     await channel.desk.agent("Reply", "We look into it.")
     assert any("Alice" in each or "alice" in each.lower() for each in channel.desk.words("/customer/")[-1:])

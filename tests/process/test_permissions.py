@@ -56,7 +56,8 @@ async def test_a_customer_in_triage_is_a_customer(shared_site: LiveSite) -> None
                 [
                     m
                     for m in site.slack.ephemerals(site.alice)
-                    if m.channel == "C0TRIAGE" and "Only agents of m3ter Support can do that." in site.text(m)
+                    if m.channel == "C0TRIAGE"
+                    and "Only agents of m3ter Support can do that on" in site.text(m)
                 ]
             )
             == 4

@@ -4,10 +4,22 @@ import asyncio
 
 import pytest
 
+from adapters.slack.inbound.events import SEND_TO_CUSTOMER
 from adapters.slack.reader import BotIdentity, Reader
 from bot.model.address import Actor, MessageRef, Place, UserRef
 from bot.model.forms import ChoiceField, Form, TextField
-from bot.model.inbound import Ask, Command, Done, File, Posted, Press, Show, Submission
+from bot.model.inbound import (
+    Ask,
+    Command,
+    Done,
+    File,
+    MessageAction,
+    MessageChanged,
+    Posted,
+    Press,
+    Show,
+    Submission,
+)
 from bot.model.views import Button, Notice
 from demo.slack import Message
 from sla_core.triage import Option
@@ -41,7 +53,7 @@ async def test_a_command(workspace: Workspace) -> None:
     assert isinstance(heard, Command)
     assert heard.actor == Actor(UserRef("slack", "T0VENDOR", "U0BOB"), "T0VENDOR", "bob")
     assert heard.place == Place("slack", "C0ACME")
-    assert (heard.at, heard.name, heard.text) == (NOON, "/support", "a < b & @U0ALICE")
+    assert (heard.at, heard.name, heard.text) == (NOON, "/support", "a < b & @Alice")
     assert heard.key.startswith("command/")
 
 
@@ -227,13 +239,65 @@ async def test_profiles_are_fetched_once_and_never_block(workspace: Workspace) -
     assert sum(call.method == "users.info" for call in workspace.slack.calls) == 2
 
 
+MENTIONS = "Ask <@U0BOB>, not <@U0GONE99>; mail a@UNIX.example"
+NAMED = "Ask @Bob Miller, not @U0GONE99; mail a@UNIX.example"
+
+
 async def test_people_mentioned_in_a_thread_are_passed_on_by_name(workspace: Workspace) -> None:
     message = await card(workspace)
-    said = "Ask <@U0BOB>, not <@U0GONE99>; mail a@UNIX.example"
-    await workspace.slack.say(workspace.bob, workspace.acme, said, thread=message)
+    said = await workspace.slack.say(workspace.bob, workspace.acme, MENTIONS, thread=message)
     heard = workspace.desk.heard[-1]
     assert isinstance(heard, Posted)
-    assert heard.text == "Ask @Bob Miller, not @U0GONE99; mail a@UNIX.example"
+    assert heard.text == NAMED
+    await workspace.slack.edit(workspace.bob, said, f"{MENTIONS}!")
+    edited = workspace.desk.heard[-1]
+    assert isinstance(edited, MessageChanged)
+    assert edited.text == f"{NAMED}!"
+
+
+async def test_people_mentioned_in_a_command_are_passed_on_by_name(workspace: Workspace) -> None:
+    assert (await workspace.slack.command(workspace.bob, workspace.acme, "/support", MENTIONS)).status == 200
+    heard = workspace.desk.heard[-1]
+    assert isinstance(heard, Command)
+    assert heard.text == NAMED
+
+
+async def test_people_mentioned_where_a_ticket_is_asked_for_are_passed_on_by_name(
+    workspace: Workspace,
+) -> None:
+    """A reaction and a shortcut on a message, and a mention of the bot below it."""
+    said = await workspace.slack.say(workspace.bob, workspace.acme, MENTIONS)
+    await workspace.slack.react(workspace.bob, said, "ticket")
+    await workspace.slack.shortcut(workspace.bob, said, "open_ticket")
+    await workspace.slack.say(
+        workspace.bob, workspace.acme, f"{workspace.slack.mention} <@U0BOB> knows", thread=said
+    )
+    commands = [heard for heard in workspace.desk.heard if isinstance(heard, Command)]
+    assert [(each.quoted, each.text) for each in commands] == [
+        ("", NAMED),
+        ("", NAMED),
+        (NAMED, "@Bob Miller knows"),
+    ]
+
+
+async def test_people_mentioned_in_what_is_sent_on_are_passed_on_by_name(workspace: Workspace) -> None:
+    said = await workspace.slack.say(workspace.bob, workspace.acme, MENTIONS)
+    await workspace.slack.shortcut(workspace.bob, said, SEND_TO_CUSTOMER)
+    heard = workspace.desk.heard[-1]
+    assert isinstance(heard, MessageAction)
+    assert heard.text == NAMED
+
+
+async def test_names_are_looked_up_once_and_never_block_a_command(workspace: Workspace) -> None:
+    """Nobody is looked up for words without a mention; without an answer the id stays."""
+    asked = ["status ACME-1", "ask <@U0BOB>", "ask <@U0BOB>", "ask <@U0BOB> and <@U0BOB>"]
+    workspace.slack.fail_next("users.info", error="internal_error", status=500)
+    for words in asked:
+        reply = await workspace.slack.command(workspace.bob, workspace.acme, "/support", words)
+        assert reply.status == 200
+    texts = [heard.text for heard in workspace.desk.heard if isinstance(heard, Command)]
+    assert texts == ["status ACME-1", "ask @U0BOB", "ask @Bob Miller", "ask @Bob Miller and @Bob Miller"]
+    assert sum(call.method == "users.info" for call in workspace.slack.calls) == 2
 
 
 async def test_an_ack_waits_for_the_desk(workspace: Workspace) -> None:

@@ -101,9 +101,8 @@ class Listeners:
         if workspace is None:
             return await self._fallback_responder.command_failed(ack)
         try:
-            return await workspace.responder.to_command(
-                ack, slash, await self._dispatch(workspace.reader.command(slash))
-            )
+            act = await workspace.user_names.with_mentioned_names(workspace.reader.command(slash))
+            return await workspace.responder.to_command(ack, slash, await self._dispatch(act))
         except Malformed:
             raise
         except Exception:
@@ -234,6 +233,7 @@ class Listeners:
         act = None
         try:
             act = events.read_shortcut(workspace.reader, request)
+            act = await workspace.user_names.with_mentioned_names(act)
             answer = await self._dispatch(act)
             return await workspace.responder.to_shortcut(ack, act, request.trigger_id, answer)
         except Malformed:

@@ -16,7 +16,7 @@ from adapters.slack.payloads import Malformed, MessageCallback, MessageFile, Upl
 from adapters.slack.reader import BotIdentity, Reader, to_file
 from adapters.slack.rendering.block_kit import MrkdwnRenderer
 from bot.model.address import Actor, UserRef
-from bot.model.inbound import Command, Inbound, MessageChanged, Posted, Press, Submission
+from bot.model.inbound import Command, Inbound, MessageAction, MessageChanged, Posted, Press, Submission
 from bot.model.inbound import File as DeskFile
 from bot.ports import Clock, KeyValueStore
 from bot.text import one_line
@@ -270,8 +270,10 @@ class ChannelRoutes:
 
 Act = TypeVar("Act", Command, Press, Submission, Posted, MessageChanged)
 
+Heard = TypeVar("Heard", bound=Inbound)
+
 MOST_MENTIONED = 10
-"""How many mentioned people one message looks up; the others keep their ids."""
+"""How many mentioned people one act looks up; the others keep their ids."""
 _MENTIONED = re.compile(r"(?<![\w@])@([UW][A-Z0-9]{2,})\b")
 LOOKUP_TIMEOUT = 0.8
 """Seconds; the person who acted is waiting for the ack."""
@@ -302,15 +304,27 @@ class UserNames:
         actor = Actor(UserRef("slack", said.user.home or team, user), said.team, name or said.name)
         return replace(act, actor=actor)
 
-    async def with_mentioned_names(self, act: Inbound) -> Inbound:
-        """Writes the names of the people whom a message mentions, where Slack's text has only their ids."""
-        if not isinstance(act, Posted):
-            return act
-        users = list(dict.fromkeys(_MENTIONED.findall(act.text)))[:MOST_MENTIONED]
+    async def with_mentioned_names(self, act: Heard) -> Heard:
+        """Writes the names of the people whom its words mention, where Slack's text has only their ids."""
+        match act:
+            case Command():
+                text, quoted = await self._with_names(act.text, act.quoted)
+                return replace(act, text=text, quoted=quoted)
+            case Posted() | MessageAction() | MessageChanged(text=str()):
+                [text] = await self._with_names(act.text or "")
+                return replace(act, text=text)
+            case _:
+                return act
+
+    async def _with_names(self, *texts: str) -> list[str]:
+        """The texts with names. Whom Slack does not know, or not in time, keeps the id."""
+        users = list(dict.fromkeys(user for text in texts for user in _MENTIONED.findall(text)))
+        users = users[:MOST_MENTIONED]
         found = await asyncio.gather(*map(self._look_up, users))
         names = {user: each[0] for user, each in zip(users, found, strict=True) if each and each[0]}
-        text = _MENTIONED.sub(lambda mention: f"@{names.get(mention[1], mention[1])}", act.text)
-        return replace(act, text=text)
+        return [
+            _MENTIONED.sub(lambda mention: f"@{names.get(mention[1], mention[1])}", text) for text in texts
+        ]
 
     async def _look_up(self, user: str) -> tuple[str | None, str] | None:
         """A person's name and home workspace; None if Slack does not answer in time."""

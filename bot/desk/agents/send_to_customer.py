@@ -58,7 +58,7 @@ async def _ticket(desk: Desk, act: MessageAction) -> Ticket | Show:
         return refusal(_NO_TICKET)
     ticket = await desk.ticket(key)
     if desk.relation(act.actor, act.place, ticket) != "agent":
-        return refusal(f"Only agents of {desk.policy_of(ticket).name} can do that.")
+        return refusal(f"Only agents of {desk.policy_of(ticket).name} can do that on {key}.")
     if act.author is None or not desk.directory.is_agent(act.author, desk.account_of(ticket)):
         return refusal(_NOT_OURS)
     if not typed(act.text) and not act.files:

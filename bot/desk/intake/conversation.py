@@ -35,6 +35,7 @@ from bot.desk.intake.prefill import (
     Prefill,
     answered_prompt,
     command_of,
+    edit_naming,
     prompt_of,
     unpack_prefill,
 )
@@ -292,7 +293,9 @@ async def _send(desk: Desk, name: str, conversation: ConversationalForm, act: Pr
     key = Strong(taken.ticket)
     thanks = ("\n\nThank you. Your ticket is ", key, ". Please continue in the thread of its card.")
     review = (Strong("Your answers:"), *conversation.answers_so_far(), *thanks)
-    await _redraw(desk, conversation, Notice(review, Tone.DONE))
+    if conversation.standing is not None:
+        says, standing = Notice(review, Tone.DONE), conversation.standing
+        await desk.store.enqueue([edit_naming(taken.ticket, standing, conversation.place, says)])
     return taken.answer
 
 

@@ -70,7 +70,7 @@ async def command(desk: Desk, command: Command) -> Answer:
             return private_notice(_ASKED_HERE) if command.name in _DRAFTS else Done()
         if key := await ticket_below(desk, about):
             asks = parse(desk, command.text, command.actor) if command.name == EntryPoint.MENTION else None
-            return await run(desk, asks, command) if asks else _belongs_to(key, command)
+            return await run(desk, asks, command) if asks else await _belongs_to(desk, key, command)
     if command.name in _QUIET and not _is_served(desk, command.place):
         return Done()
     if command.name not in _DRAFTS and (word := parse(desk, command.text, command.actor)):
@@ -157,7 +157,7 @@ async def _unticketed(desk: Desk, press: Press) -> tuple[MessageRef, str] | Show
     if key is None:
         return found
     await unticketed.on_ticket(desk, found[0].place, found[0].id, key)
-    return already_in(key)
+    return await already_in(desk, key, press.place)
 
 
 def _text_for_desk(said: Posted) -> str | None:
@@ -174,11 +174,12 @@ def _is_served(desk: Desk, place: Place) -> bool:
     return place.direct or directory.is_triage(place) or directory.account_of(place) is not None
 
 
-def _belongs_to(key: str, command: Command) -> Answer:
+async def _belongs_to(desk: Desk, key: str, command: Command) -> Answer:
     """The answer to a command on a ticket's message; nothing in its thread, which is recorded anyway."""
     if command.name in (EntryPoint.MENTION, EntryPoint.WORDS):
         return Done()
-    return private_notice(f"This is about {key}. Please write in the thread of its card, so that we see it.")
+    said = f"This is about {key}. Please write in the thread of its card, so that we see it."
+    return private_notice(said, *await desk.link_to_card(key, command.place))
 
 
 async def _open_form(desk: Desk, command: Command, prefill: Prefill, offer: str = "") -> Answer:

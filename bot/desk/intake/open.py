@@ -40,12 +40,12 @@ from bot.desk.rarity import open_counted
 from bot.model.address import Actor, MessageRef, Place
 from bot.model.forms import OPENING, form_key, is_expired, opening_context
 from bot.model.inbound import Answer, Ask, Command, Done, FormChanged, FormClosed, Show, Submission
-from bot.model.views import Notice, Part, Quote, Strong
+from bot.model.views import Notice, Part, Quote
 from bot.notify.cards import duration, without_full_stop
-from bot.ports import Conflict, Duplicate, Message, NoSuchTicket, Priority
+from bot.notify.pages import LINK_DELAY
+from bot.ports import Conflict, Duplicate, NoSuchTicket
 from sla_core.events import VIA_FORM, Attachment, CustomerWrote, Event, Opened, Who
 from sla_core.policy import Policy
-from sla_core.promise import Tone
 from sla_core.ticket import State, Ticket
 from sla_core.triage import Answers, Proposal
 
@@ -241,6 +241,8 @@ async def submit(desk: Desk, sent: Submission) -> Answer:
     taken = await open_ticket(desk, sent)
     if taken.ticket is None or isinstance(taken.answer, Ask):
         return taken.answer
+    if sent.message is not None:
+        await prefill.close_prompt(desk, sent.message, taken.ticket, LINK_DELAY)
     return replace(taken.answer, ticket=taken.ticket)
 
 
@@ -263,7 +265,7 @@ async def open_ticket(desk: Desk, sent: Submission) -> IntakeResult:
     known = await prefill.ticket_of_prompt(desk, place, offer)
     if known and _is_resubmission((await desk.ticket(known)).opened, sent, desk.who(sent.actor)):
         # Two quick presses opened two forms.
-        return IntakeResult(prefill.already_in(known), known)
+        return IntakeResult(await prefill.already_in(desk, known, place), known)
     try:
         result = await _open_or_reject(desk, sent)
     except (Conflict, NoSuchTicket, PolicyVersionMissing):
@@ -276,21 +278,8 @@ async def open_ticket(desk: Desk, sent: Submission) -> IntakeResult:
         await unticketed.on_ticket(desk, where, sent.context[ASKED], result.ticket)
     if result.ticket and offer:
         await prefill.record_ticket(desk, place, offer, result.ticket)
-        await _close_prompt(desk, place, offer, result.ticket)
+        await prefill.close_prompt(desk, MessageRef(place, offer), result.ticket)
     return result
-
-
-async def _close_prompt(desk: Desk, place: Place, offer: str, ticket: str) -> None:
-    """Takes the buttons off the message that offered the form: it would only say the same again."""
-    prompt = MessageRef(place, offer)
-    key = await desk.key_of(prompt) or f"{PERSONS_MESSAGE}/{place}/{offer}"
-    says = Notice(("This is now ticket ", Strong(ticket), "."), Tone.DONE)
-    await desk.store.enqueue(
-        [
-            Message(key, None, place, Notice(()), Priority.STATE, posted=prompt),
-            Message(f"{key}/ticket", None, place, says, Priority.STATE, edits=key),
-        ]
-    )
 
 
 async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
@@ -388,7 +377,8 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
         return await _already_submitted(desk, sent, place, key, said)
     desk.openings.record(str(sent.actor.user), account.id, desk.real_clock.now())
     await form.delete_draft(desk, sent.actor, place)
-    return IntakeResult(private_notice(said) if said else Done(), key)
+    link = await desk.link_to_card(key, place) if where else ()
+    return IntakeResult(private_notice(said, *link) if said else Done(), key)
 
 
 def _too_many(desk: Desk, sent: Submission, account: Account) -> str:
@@ -411,7 +401,8 @@ async def _already_submitted(
     await form.delete_draft(desk, sent.actor, place)
     said: list[Part] = [
         f"This form has already opened {key}, so we did not open another ticket. "
-        "Please continue in the thread of its card."
+        "Please continue in the thread of its card.",
+        *await desk.link_to_card(key, place),
     ]
     if not _has_text(await desk.ticket(key), sent):
         said += [" We did not add this text to the ticket:", Quote(_words(sent))]
@@ -471,7 +462,8 @@ async def _add_to_duplicate(desk: Desk, sent: Submission, place: Place, key: str
         known = await desk.store.ticket_of_envelope(sent.key)
         return await _already_submitted(desk, sent, place, known or key)
     await form.delete_draft(desk, sent.actor, place)
-    return IntakeResult(private_notice(f"Thank you. Your text was added to {key}."), key)
+    said = f"Thank you. Your text was added to {key}."
+    return IntakeResult(private_notice(said, *await desk.link_to_card(key, place)), key)
 
 
 def _attached(sent: Submission) -> tuple[Attachment, ...]:

@@ -11,6 +11,11 @@ from bot.clock import real_now
 from bot.desk.desk import Desk, private_notice
 from bot.model.address import MessageRef, Place
 from bot.model.inbound import Command, Press, Show
+from bot.model.views import Notice, Strong
+from bot.notify.message_factory import naming
+from bot.notify.pages import LINK_DELAY
+from bot.ports import Message, Priority
+from sla_core.promise import Tone
 
 LONGEST_BUTTON_VALUE = 900
 """Characters of a button's value that every platform allows. Longer values go to the key-value store."""
@@ -84,16 +89,38 @@ async def ticket_of_prompt(desk: Desk, place: Place, offer: str) -> str | None:
     return str(json.loads(stored)["ticket"]) if stored else None
 
 
+async def close_prompt(desk: Desk, prompt: MessageRef, ticket: str, delay: timedelta = timedelta(0)) -> None:
+    """Takes the buttons off the message that offered the form: it would only say the same again.
+
+    With a `delay` if the platform itself has said first what became of it.
+    """
+    key = await desk.key_of(prompt) or f"{PERSONS_MESSAGE}/{prompt.place}/{prompt.id}"
+    says = Notice(("This is now ticket ", Strong(ticket), "."), Tone.DONE)
+    adopted = Message(key, None, prompt.place, Notice(()), Priority.STATE, posted=prompt)
+    await desk.store.enqueue([adopted, edit_naming(ticket, key, prompt.place, says, delay)])
+
+
+def edit_naming(
+    ticket: str, edits: str, place: Place, says: Notice, delay: timedelta = timedelta(0)
+) -> Message:
+    """An edit with a link to a new ticket's card, which in another conversation is posted meanwhile."""
+    delay = max(delay, LINK_DELAY) if place.direct else delay
+    key = f"{edits}{naming(ticket)}"
+    return Message(key, None, place, says, Priority.STATE, edits=edits, delay=delay)
+
+
 async def answered_prompt(desk: Desk, press: Press) -> Show | None:
     """The answer if the button's prompt has led to a ticket already, or None."""
     key = await ticket_of_prompt(desk, press.place, prompt_of(press))
-    return already_in(key) if key else None
+    return await already_in(desk, key, press.place) if key else None
 
 
-def already_in(key: str) -> Show:
+async def already_in(desk: Desk, key: str, place: Place) -> Show:
+    """The answer in `place` to somebody who wants to open a ticket that is open already."""
     return private_notice(
         f"This is already ticket {key}. Please continue in the thread of its card. "
-        "For something else, mention me in a new message."
+        "For something else, mention me in a new message.",
+        *await desk.link_to_card(key, place),
     )
 
 

@@ -59,13 +59,13 @@ NOT_YOURS = "This button is for the person who got the message."
 
 
 async def acknowledge(desk: Desk, press: Press, ticket: Ticket) -> Answer:
-    return await _record(
-        desk, press, ticket, "acknowledge", "Acknowledged. We will not remind you of this alert."
-    )
+    said = f"Acknowledged {ticket.key}. We will not remind you of this alert."
+    return await _record(desk, press, ticket, "acknowledge", said)
 
 
 async def call(desk: Desk, press: Press, ticket: Ticket) -> Answer:
-    return await _record(desk, press, ticket, "call", "We told the agents that you will call the customer.")
+    said = f"We told the agents that you will call the customer about {ticket.key}."
+    return await _record(desk, press, ticket, "call", said)
 
 
 async def _record(desk: Desk, press: Press, ticket: Ticket, act: str, said: str) -> Answer:

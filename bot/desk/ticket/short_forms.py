@@ -117,15 +117,21 @@ def rejected(sent: Submission, why: str) -> Ask:
 
 def sent_elsewhere(sent: Submission) -> Show:
     """The answer to a form that was submitted outside the channels of its account."""
-    return _not_sent(
-        "This form belongs to another channel, so it was not sent and nothing was changed.", sent
-    )
+    ticket = _for_ticket(sent)
+    why = f"This form{ticket} belongs to another channel, so it was not sent and nothing was changed."
+    return _not_sent(why, sent)
 
 
 def sent_too_late(sent: Submission) -> Show:
     """The answer to a form that was opened too long ago."""
-    why = "This form was more than a day old, so it was not sent and nothing was changed."
+    why = f"This form{_for_ticket(sent)} was more than a day old, so it was not sent and nothing was changed."
     return _not_sent(f"{why} Please open it again.", sent)
+
+
+def _for_ticket(sent: Submission) -> str:
+    """Which ticket a form is for; empty for the form that opens one."""
+    ticket = sent.context.get("ticket")
+    return f" for {ticket}" if ticket else ""
 
 
 def _not_sent(why: str, sent: Submission) -> Show:
@@ -137,7 +143,8 @@ def _not_sent(why: str, sent: Submission) -> Show:
 
 def sent_before(sent: Submission) -> Show:
     """The answer to a form that was submitted before. It quotes the text, which was ignored this time."""
-    words: list[Part] = ["You already sent this form, so nothing more was done."]
+    ticket = _for_ticket(sent)
+    words: list[Part] = [f"You already sent this form{ticket}, so nothing more was done."]
     if text := text_of(sent):
         words += [" If you changed the text, please send it in a new form:", Quote(text)]
     return Show(Notice(tuple(words)))

@@ -308,7 +308,10 @@ async def test_a_line_whose_message_has_a_ticket_already_opens_no_second_one(a_d
     button = line.view.buttons[0]
     await opens_from(desk, ALICE, id)
     await desk.desk.key_values.delete("unticketed-end slack:C0ACME", id)
-    assert answer_text(await desk.presses_on(BOB, line, button)).startswith("This is already ticket ACME-1.")
+    desk.chat.links_begin = "https://chat.example"
+    told = answer_text(await desk.presses_on(BOB, line, button))
+    assert told.startswith("This is already ticket ACME-1.")
+    assert told.endswith("Open ACME-1")
     assert len(await desk.keys()) == 1
 
 

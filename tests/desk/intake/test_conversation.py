@@ -310,6 +310,12 @@ async def test_in_a_direct_conversation_with_two_accounts(desk: DeskInMemory) ->
     await conversation.answers_all()
     answer = await conversation.presses("Open ticket")
     assert "ACME-1 was opened in the channel of Acme GmbH" in answer_text(answer)
+    desk.chat.links_begin = "https://chat.example"
+    await desk.fast_forward(seconds=2)
+    assert any(
+        text.endswith("Your ticket is ACME-1. Please continue in the thread of its card. Open ACME-1")
+        for text in desk.heard(DIRECT)
+    )
 
 
 async def test_text_after_the_end_gets_an_answer(conversation: Conversation) -> None:
@@ -369,7 +375,10 @@ async def test_two_forms_of_two_quick_presses_are_one_ticket(desk: DeskInMemory)
         press = Press(desk.envelope(), now, ALICE, ACME, ref, "get_help", value)
         forms.append(form_of(await desk.answers(press)))
     assert await desk.sends(ALICE, forms[0], **S3) == Done(ticket="ACME-1")
-    assert "This is already ticket ACME-1" in answer_text(await desk.sends(ALICE, forms[1], **S3))
+    desk.chat.links_begin = "https://chat.example"
+    told = answer_text(await desk.sends(ALICE, forms[1], **S3))
+    assert told.startswith("This is already ticket ACME-1.")
+    assert told.endswith("Open ACME-1")
     assert await desk.sends(ALICE, forms[1], **(S3 | {"details": "Another thing"})) == Done(ticket="ACME-2")
     assert await desk.keys() == ["ACME-2", "ACME-1"]
 

@@ -203,7 +203,9 @@ async def test_a_ticket_that_reads_alike_is_offered(desk: DeskInMemory) -> None:
     form = await chooses(desk, form, CAROL, details="Since Monday.", known=first)
     assert asked_fields(form) == ["summary", "details", "known"], "nothing else is asked then"
     assert rich_text(form.preview) == "Your text will be added to ACME-1; no new ticket is opened."
-    assert answer_text(await submits(desk, form, CAROL)) == "Thank you. Your text was added to ACME-1."
+    desk.chat.links_begin = "https://chat.example"
+    told = answer_text(await submits(desk, form, CAROL))
+    assert told == "Thank you. Your text was added to ACME-1. Open ACME-1"
     assert await desk.keys() == [first]
     assert any("Since Monday." in text for text in desk.thread(first, Audience.AGENTS))
 

@@ -64,12 +64,12 @@ async def test_the_labels_are_the_contracts(a_desk: OpenDesk) -> None:
     [
         (
             "Acknowledge",
-            "Acknowledged. We will not remind you of this alert.",
+            "Acknowledged ACME-1. We will not remind you of this alert.",
             "acknowledged the alert.",
         ),
         (
             "I'll call",
-            "We told the agents that you will call the customer.",
+            "We told the agents that you will call the customer about ACME-1.",
             "will call the customer.",
         ),
     ],
@@ -204,7 +204,8 @@ async def test_a_double_click_is_one_act(a_desk: OpenDesk) -> None:
     message = desk.direct(DANA)[-1]
     act = Press("twice", desk.clock.now(), DANA, message.ref.place, message.ref, "alert_call", key)
     for _ in range(2):
-        assert answer_text(await desk.answers(act)) == "We told the agents that you will call the customer."
+        told = answer_text(await desk.answers(act))
+        assert told == f"We told the agents that you will call the customer about {key}."
     assert (await desk.events(key)).count("Alerted") == 1
 
 

@@ -242,7 +242,7 @@ async def test_only_agents_send_drafts(desk: DeskInMemory) -> None:
     key = await answered_emergency(desk)
     await desk.fast_forward(minutes=45)
     told = answer_text(await press_draft(desk, ALICE, "Send", drafts(desk)[0]))
-    assert told == "Only agents of Monetate Support can do that."
+    assert told == f"Only agents of Monetate Support can do that on {key}."
     assert not any("Update from" in text for text in desk.thread(key))
 
 

@@ -332,7 +332,7 @@ async def test_a_form_sent_twice_asks_once(tmp_path: Path) -> None:
     form = form_of(await desk.presses(ALICE, "Request a call", key))
     await desk.sends(ALICE, form, text="Now")
     told = answer_text(await desk.sends(ALICE, form, text="Later"))
-    assert told.startswith("You already sent this form, so nothing more was done.")
+    assert told.startswith(f"You already sent this form for {key}, so nothing more was done.")
     assert "“Later”" in told
     assert len(asked_to_call(desk, DANA)) == 1
 

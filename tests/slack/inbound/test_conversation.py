@@ -125,8 +125,9 @@ async def test_at_the_end_review_and_offer_say_which_ticket_it_is(at: DeskOnSlac
     await at.settle()
     assert await at.store.tickets("acme") == ["ACME-1"]
     assert "Your ticket is ACME-1." in at.slack.text_of(review)
+    assert at.slack.text_of(review).endswith("Open ACME-1")
     offer = at.ours_in(at.acme)[0]
-    assert at.slack.text_of(offer) == "✅ This is now ticket ACME-1."
+    assert at.slack.text_of(offer) == "✅ This is now ticket ACME-1. Open ACME-1"
     assert at.slack.buttons(offer) == [], "nobody tells it twice"
     assert "This conversation has ended." in at.private_answers(xenia)
 

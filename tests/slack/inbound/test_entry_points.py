@@ -56,7 +56,7 @@ async def test_a_mention_is_answered_once_in_its_thread(at: DeskOnSlack, name: s
     assert offer.thread_ts == said.ts
     assert at.slack.buttons(offer) == ["Get help", "Answer here"]
     assert who.id in str(offer.blocks), "it calls whoever asked"
-    assert await at.summary_in_form(who, offer) == "Bills @U0BOB are slow & wrong"
+    assert await at.summary_in_form(who, offer) == "Bills @Bob are slow & wrong"
 
 
 async def test_a_redelivered_mention_is_not_answered_again(at: DeskOnSlack) -> None:
@@ -179,7 +179,7 @@ async def test_a_ticket_reaction_offers_a_form_with_the_messages_text(
     await at.settle()
     (offer,) = at.ours_in(at.acme)
     assert offer.thread_ts == said.ts
-    assert await at.summary_in_form(who, offer) == "Bills @U0BOB are slow & wrong"
+    assert await at.summary_in_form(who, offer) == "Bills @Bob are slow & wrong"
 
 
 async def test_a_reaction_to_a_reply_is_answered_in_its_thread(at: DeskOnSlack) -> None:
