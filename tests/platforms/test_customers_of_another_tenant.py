@@ -124,6 +124,6 @@ async def test_the_thread_of_a_mention_names_the_ticket(opened: Opened) -> None:
     await desk.deliver()
     [card] = [said.ref for key, said in desk.store.outbox.items() if key == "ACME-2/customer"]
     sent = workplace.microsoft.sent_cards.items()
-    form = next(id for id, shown in sent if "This is now ticket" in words_of(shown.card))
+    form = next(id for id, shown in sent if "This is now ticket ACME-2." in words_of(shown.card))
     assert card is not None
     assert links(workplace.displayed(MessageRef(workplace.channel, form))) == [address(card)]
