@@ -17,7 +17,7 @@ from sla_core.hours.amounts import CalendarDays
 from sla_core.hours.amounts import amount_text as amount_text
 from sla_core.hours.amounts import parse_amount as parse_amount
 from sla_core.rules import ComingPeak as ComingPeak
-from sla_core.rules import Deprecations
+from sla_core.rules import Deprecations, Reading, Uptime
 from sla_core.rules import Freeze as Freeze
 from sla_core.rules import Peak as Peak
 from sla_core.rules import Source as Source
@@ -296,23 +296,6 @@ class Term:
     """The calendar that counts it; required if the plan makes no such promise."""
     name: str = ""
     """What the order form calls it, such as `metering SLA`; empty: nothing of its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A clause that can be read in two ways: the open question, and the chosen reading."""
-
-    clause: str
-    open_question: str
-    chosen: str
-
-
-@dataclass(frozen=True, slots=True)
-class Uptime:
-    """The part of a year in which the vendor's service is to be up: `share` is 0.998 for 99.8 percent."""
-
-    share: float
-    source: Source
 
 
 @dataclass(frozen=True)

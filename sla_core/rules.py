@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from sla_core.hours.amounts import Amount as Amount
+from sla_core.hours.amounts import BusinessDays as BusinessDays
+from sla_core.hours.amounts import amount_text as amount_text
+from sla_core.hours.amounts import parse_amount as parse_amount
 from sla_core.hours.openings import Season
 
 
@@ -84,3 +88,20 @@ def earliest_end(announced: date, supported_months: int) -> date:
     from dateutil.relativedelta import relativedelta
 
     return announced + relativedelta(months=supported_months)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A clause that can be read in two ways: the open question, and the chosen reading."""
+
+    clause: str
+    open_question: str
+    chosen: str
+
+
+@dataclass(frozen=True, slots=True)
+class Uptime:
+    """The part of a year in which the vendor's service is to be up: `share` is 0.998 for 99.8 percent."""
+
+    share: float
+    source: Source

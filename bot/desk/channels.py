@@ -11,11 +11,18 @@ import structlog
 from bot.clock import parse_instant, real_now
 from bot.config.settings import Account
 from bot.desk import quiet_hours, ticket_board, unticketed
-from bot.desk.desk import Desk, try_lock
+from bot.desk.desk import Desk, refusal, try_lock
 from bot.model.address import Location, MessageRef, Place, UserRef
-from bot.model.inbound import Answer, ChannelChange, ChannelChanged, Done
+from bot.model.inbound import Answer, ChannelChange, ChannelChanged, Done, Show
 from bot.model.views import Audience, Link, Notice, Part, RichText, View
-from bot.ports import KeyValueStore, Message, Priority, StandingHelp, Timer, trace_id
+from bot.ports import (
+    KeyValueStore,
+    Message,
+    Priority,
+    StandingHelp,
+    Timer,
+    trace_id,
+)
 from sla_core.promise import Tone
 from sla_core.ticket import State
 
@@ -134,13 +141,15 @@ async def _moved(desk: Desk, act: ChannelChanged, new: Place, account: Account |
     await unticketed.moved(desk.key_values, act.place, new)
     if triage:
         whose, key = "The agents' channel", f"`triage` of [{new.platform}]"
+        before_id, after_id = act.place.id, new.id
     elif account is not None:
         whose, key = f"{account.name}'s channel", f'`channels` of the account "{account.id}"'
+        before_id, after_id = str(act.place), str(new)
     else:
         return
     text = (
         f"{whose} has a new address, and messages already go there. For the operator: in frontline.toml, "
-        f'replace "{act.place}" by "{new}" in {key}.'
+        f'replace "{before_id}" by "{after_id}" in {key}.'
     )
     await notify(desk, f"{act.key}/triage", desk.directory.triage_for(new), text)
 
@@ -418,3 +427,12 @@ async def move(desk: Desk, channel: str) -> None:
 
 def _topic(help_message: str) -> str:
     return f"get-help-below {help_message}"
+
+
+def not_set_up(place: Place, vendor: str, is_agent: bool) -> Show:
+    """The refusal in a channel that no account owns."""
+    ask = "" if is_agent else f"Please ask your contact at {vendor}. "
+    return refusal(
+        f"This channel is not set up for support yet. {ask}"
+        f'For the operator: add "{place}" to an account\'s channels in frontline.toml.'
+    )

@@ -197,15 +197,6 @@ def private_notice(*parts: Part, tone: Tone = Tone.CALM) -> Show:
     return Show(Notice(parts, tone))
 
 
-def not_set_up(place: Place, vendor: str, is_agent: bool) -> Show:
-    """The refusal in a channel that no account owns."""
-    ask = "" if is_agent else f"Please ask your contact at {vendor}. "
-    return refusal(
-        f"This channel is not set up for support yet. {ask}"
-        f'For the operator: add "{place}" to an account\'s channels in frontline.toml.'
-    )
-
-
 def refusal(*parts: str) -> Show:
     return private_notice(*parts, tone=Tone.WARN)
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from bot.config.settings import Account
 from bot.desk import queue, queue_filters
-from bot.desk.desk import Desk, not_set_up, private_notice, refusal
+from bot.desk.channels import not_set_up
+from bot.desk.desk import Desk, private_notice, refusal
 from bot.desk.queue import ChannelsUnknown
 from bot.desk.queue_filters import ALL, Filter
 from bot.desk.tam import tam_home

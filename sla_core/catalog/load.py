@@ -43,14 +43,12 @@ from sla_core.policy import (
     Plan,
     Policy,
     Rarity,
-    Reading,
     Severity,
     Step,
     Target,
-    Uptime,
     amount_text,
 )
-from sla_core.rules import Deprecated, Deprecations
+from sla_core.rules import Deprecated, Deprecations, Reading, Uptime
 from sla_core.triage import Advice, Fact, Option, Question, Report, Rule, Triage
 
 UTC = ZoneInfo("UTC")

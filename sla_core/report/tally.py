@@ -15,10 +15,11 @@ from statistics import median
 
 from sla_core.calendar import Span
 from sla_core.outcome import Result
-from sla_core.policy import Metric, Uptime
+from sla_core.policy import Metric
 from sla_core.promise import Stretch
 from sla_core.report.readings import Readings
 from sla_core.report.record import PromiseRecord, Stage, TicketRecord
+from sla_core.rules import Uptime
 
 MOST_BREACHES = 100
 """How many breaches are kept with their receipts: the latest ones by how late they were."""

@@ -172,7 +172,7 @@ async def test_one_refusal_hides_no_other_way(office: OpenOffice, services: Serv
     assert told == [
         f"{KEY.replace('-', ' ')} Not delivered a page to the pager pd the pager answers with status 400"
         " check its key and address",
-        f"{KEY.replace('-', ' ')} Not delivered a page to bob by address 1 of page Apprise could not send it"
+        f"{KEY.replace('-', ' ')} Not delivered a page to Bob by address 1 of page Apprise could not send it"
         " check the address",
     ]
 

@@ -145,7 +145,7 @@ async def test_snooze_is_a_form(alerted: Alerted, name: str) -> None:
     (message,) = messages_to(desk, "dana")
     assert "You snoozed this until Fri 20 Mar 2026 15 45 UTC On the train" in message.words
     await desk.wait(minutes=15)
-    assert "Reminder this ticket is still open" in messages_to(desk, "dana")[-1].words
+    assert "Your snooze is over and this ticket is still open" in messages_to(desk, "dana")[-1].words
 
 
 @pytest.mark.parametrize("name", CHATS)

@@ -11,9 +11,10 @@ import pytest
 from sla_core.calendar import Span
 from sla_core.events import Answered, Event, Held, Kind, Resolved, Resumed, SeverityChanged, Undelivered
 from sla_core.outcome import Result
-from sla_core.policy import Metric, Policy, Uptime
+from sla_core.policy import Metric, Policy
 from sla_core.report.record import Stage, TicketRecord, record
 from sla_core.report.tally import MOST_BREACHES, Tally, uptime_line
+from sla_core.rules import Uptime
 from tests.sla_core.builders import ANN, BOB, SOURCE, TicketHistory, local, m3ter, opened
 from tests.sla_core.recount import AROUND_THE_CLOCK, NOW, Story, history, policy_of, recount, stories
 

@@ -424,9 +424,8 @@ def plan_exception(policy: Policy, plan: Plan, proposal: Proposal) -> str | None
     """The exception under which a plan without chat gets this ticket, for the record; None if none."""
     if plan.chat:
         return None
-    return (
-        f"accepted as {policy.shown(proposal.severity)} although the plan {plan.name} does not include chat"
-    )
+    shown = policy.shown(proposal.severity)
+    return f"accepted as {shown} although the plan {plan.name} does not include chat"
 
 
 def with_place(desk: Desk, intake: IntakeContext) -> IntakeContext:

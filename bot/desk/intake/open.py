@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from bot.config.directory import PolicyVersionMissing
 from bot.config.settings import Account
 from bot.desk import unticketed
-from bot.desk.desk import Desk, not_set_up, private_notice, refusal
+from bot.desk.channels import not_set_up
+from bot.desk.desk import Desk, private_notice, refusal
 from bot.desk.intake import form, prefill
 from bot.desk.intake.form import (
     ACCOUNT,
