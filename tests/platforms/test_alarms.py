@@ -163,5 +163,5 @@ async def test_a_second_emergency_in_a_quarter_reaches_leadership(watched: Opens
             "ACME 2 This is P1 number 2 of this quarter the policy expects at most 1 "
             "The first one was ACME 1 Acme GmbH P1 The database is down Owner unassigned"
         )
-        assert said.words.endswith("Open ACME 2")
+        assert said.words.endswith("Open ACME 2 Open ACME 1")
         assert said.labels == ()
