@@ -167,5 +167,5 @@ async def test_a_second_emergency_in_a_quarter_reaches_leadership(watched: Opens
             "This is for your information you do not need to do anything Acme GmbH P1 The "
             "database is down Owner unassigned"
         )
-        assert said.words.endswith("Open ACME 2")
+        assert said.words.endswith("Open ACME 2 Open ACME 1")
         assert said.labels == ()
