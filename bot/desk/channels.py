@@ -134,13 +134,15 @@ async def _moved(desk: Desk, act: ChannelChanged, new: Place, account: Account |
     await unticketed.moved(desk.key_values, act.place, new)
     if triage:
         whose, key = "The agents' channel", f"`triage` of [{new.platform}]"
+        before_id, after_id = act.place.id, new.id
     elif account is not None:
         whose, key = f"{account.name}'s channel", f'`channels` of the account "{account.id}"'
+        before_id, after_id = str(act.place), str(new)
     else:
         return
     text = (
         f"{whose} has a new address, and messages already go there. For the operator: in frontline.toml, "
-        f'replace "{act.place}" by "{new}" in {key}.'
+        f'replace "{before_id}" by "{after_id}" in {key}.'
     )
     await notify(desk, f"{act.key}/triage", desk.directory.triage_for(new), text)
 

@@ -152,7 +152,7 @@ async def test_two_that_are_raised_at_the_same_instant_count_each_other(tmp_path
     both = await told(desk, MIA)
     assert sorted(text[:6] for text in both) == keys
     assert all("This is the customer's P1 number 2 this quarter" in text for text in both)
-    assert "The first one was ACME-2." in next(text for text in both if text.startswith("ACME-1"))
+    assert ", after ACME-2; " in next(text for text in both if text.startswith("ACME-1"))
     for key in keys:
         notes = [text for text in desk.thread(key, Audience.AGENTS) if "P1 number 2" in text]
         assert len(notes) == 1
@@ -181,7 +181,7 @@ async def test_one_that_is_opened_while_another_is_raised_is_counted(tmp_path: P
     assert (await desk.ticket(opened)).opened.earlier == ()
     (said,) = await told(desk, MIA)
     assert said.startswith(f"{opened} This is the customer's P1 number 2 this quarter")
-    assert f"The first one was {raised}." in said
+    assert f", after {raised}; " in said
     assert any("P1 number 2" in text for text in desk.thread(opened, Audience.AGENTS))
 
 

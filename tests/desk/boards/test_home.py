@@ -57,7 +57,7 @@ async def test_an_agent_sees_the_queue_and_who_is_on_call(desk: DeskInMemory) ->
     assert (shown.title, keys(shown)) == ("Queue", [down, slow])
     assert shown.at == desk.clock.now()
     assert rich_text(shown.intro) == (
-        "2 tickets are open, most critical first. To see one, write “status” followed by its key."
+        "2 tickets are open, most critical first. To see one, write for example “status ACME-2”."
     )
     assert rich_text(shown.foot).split("\n") == [
         "Escalate pages these people, one step at a time:",

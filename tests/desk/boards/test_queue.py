@@ -172,7 +172,7 @@ async def test_a_long_queue_is_cut_with_its_count(
 
     shown = await seen(desk, BOB, TRIAGE)
     assert "".join(str(part) for part in shown.intro) == (
-        "5 tickets are open, most critical first. To see one, write “status” followed by its key."
+        "5 tickets are open, most critical first. To see one, write for example “status ACME-1”."
     )
 
 

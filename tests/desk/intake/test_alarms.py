@@ -102,7 +102,7 @@ def prod(desk: DeskInMemory) -> Monitoring:
 
 def reports(desk: DeskInMemory, key: str) -> list[str]:
     """What agents read of monitoring in triage."""
-    return [text for text in desk.thread(key, Audience.AGENTS) if "monitoring: “" in text]
+    return [text for text in desk.thread(key, Audience.AGENTS) if " prod monitoring: " in text]
 
 
 # Opening ------------------------------------------------------------------------------------------
@@ -205,7 +205,7 @@ async def test_the_end_is_a_line_in_triage_and_the_ticket_stays(desk: DeskInMemo
     await desk.fast_forward(minutes=3)
     assert [await prod.ends(at=desk.clock.now()), await prod.ends()] == [key, key]
     assert reports(desk, key) == [
-        ("ACME-1 prod monitoring: the alarm ended at Sat 21 Mar 2026, 01:33 UTC. The ticket stays open.")
+        "ACME-1 prod monitoring: the alarm ended at Sat 21 Mar 2026, 01:33 UTC. The ticket stays open."
     ]
     assert desk.card_view(key).state == "open"
     await desk.fast_forward(minutes=3)

@@ -130,7 +130,7 @@ async def test_a_snooze_survives_a_restart(a_desk: OpenDesk) -> None:
     desk, _ = await alerted(a_desk)
     await snooze(desk)
     await desk.restarts_after(minutes=20)
-    assert sum("Reminder" in message.text for message in desk.direct(DANA)) == 1
+    assert sum("Your snooze is over" in message.text for message in desk.direct(DANA)) == 1
 
 
 async def test_acknowledging_ends_the_reminder_of_the_one_who_did(a_desk: OpenDesk) -> None:
@@ -151,7 +151,7 @@ async def test_no_reminder_is_sent_for_a_finished_ticket(a_desk: OpenDesk) -> No
     await snooze(desk)
     await desk.submits_form(BOB, "Resolve", key, text="The queue runs again.")
     await desk.fast_forward(hours=2)
-    assert not any("Reminder" in message.text for message in desk.direct(DANA))
+    assert not any("Your snooze is over" in message.text for message in desk.direct(DANA))
 
 
 async def test_delegating_hands_the_message_on(a_desk: OpenDesk) -> None:
@@ -182,8 +182,8 @@ async def test_the_person_it_was_delegated_to_may_press(a_desk: OpenDesk) -> Non
     await desk.sends(DANA, form, person="eve")
     assert done(await snooze(desk, EVE))
     await desk.fast_forward(minutes=15)
-    assert "Reminder" in desk.direct(EVE)[-1].text
-    assert len([m for m in desk.direct(DANA) if "Reminder" in m.text]) == 0
+    assert "Your snooze is over" in desk.direct(EVE)[-1].text
+    assert len([m for m in desk.direct(DANA) if "Your snooze is over" in m.text]) == 0
     assert key in desk.direct(EVE)[-1].text
 
 

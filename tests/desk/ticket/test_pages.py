@@ -221,7 +221,7 @@ async def test_a_snooze_is_over_and_pages_again_unless_somebody_answered(a_desk:
     await desk.sends(BOB, form, length="15m")
     await desk.fast_forward(minutes=15)
     page = paged(desk, BOB)["Bob"][-1]
-    assert page.text.startswith(f"{key} Your snooze is over, and nobody has answered yet. S1 for Acme")
+    assert page.text.startswith(f"{key} Your snooze is over, and nobody has acknowledged the page yet. S1")
     await desk.sends(BOB, form_of(await presses(desk, BOB, "Snooze")), length="15m")
     await presses(desk, EVE, "Acknowledge")
     count = len(desk.posted)
@@ -380,5 +380,5 @@ async def test_a_page_that_the_platform_rejects_is_told_to_agents(a_desk: OpenDe
     desk.chat.rejects_direct.add(BOB.user.id)
     key = await desk.submits(ALICE, "All is down", S1)
     assert paged(desk, BOB)["Bob"] == []
-    assert f"{key} Not delivered: a page to bob (user_not_found)." in desk.thread(key, Audience.AGENTS)
+    assert f"{key} Not delivered: a page to Bob (user_not_found)." in desk.thread(key, Audience.AGENTS)
     assert "PageAccepted" in await desk.events(key), "the mention in triage reached him"

@@ -80,7 +80,7 @@ async def test_escalate_says_who_was_told_and_what_happens_next(tmp_path: Path) 
     await desk.submits_form(ALICE, "Escalate", key, text="The sale starts in an hour.")
     assert desk.thread(key)[-1] == (
         "ACME-1 Alice escalated this ticket: “The sale starts in an hour.” "
-        "The on-call agent and Dana have been alerted. "
+        "The on-call agent and your account manager Dana have been alerted. "
         "Next: we decide who else is needed, and answer you here by Fri 20 Mar 23:00."
     )
 
