@@ -400,7 +400,7 @@ async def test_disabling_services_moves_no_clock_and_needs_a_reason(desk: DeskIn
     assert (await desk.ticket(key)).paging_answered_by is None
 
     twice = form_of(await desk.sends(EVE, of_eve, text="So do the images"))
-    assert twice.errors == {"text": "Bob has disabled the services already."}
+    assert twice.errors == {"text": "Bob has already disabled the services."}
     assert twice.fields[0].value == "So do the images"
     mended, of_eve = [form_of(await desk.presses(who, "Services enabled", key)) for who in (BOB, EVE)]
     assert done(await desk.sends(BOB, mended, text="The tag is mended"))
@@ -426,4 +426,4 @@ async def test_a_mitigation_that_never_reached_the_customer_was_not_told(desk: D
     await desk.desk.record_undelivered(lost, "is_archived")
     await desk.deliver()
     assert "Internet routing" in desk.labels(key, Audience.AGENTS)
-    assert any("Not delivered: the update of Bob" in text for text in desk.thread(key, Audience.AGENTS))
+    assert any("Not delivered: Bob's update" in text for text in desk.thread(key, Audience.AGENTS))

@@ -219,7 +219,7 @@ async def test_what_a_pager_accepts_for_a_role_that_nobody_holds_counts(
 ) -> None:
     services.statuses["/pagerduty"] = [status]
     said, events = await opens_off_hours(tmp_path, at_monta(services, on_call=""))
-    assert [text[:48] for text in said] == ["ACME-1 On-call team has been paged, outside busi"] * (
+    assert [text[:48] for text in said] == ["ACME-1 On-call team has been paged, although it "] * (
         status == 202
     )
     assert ("PageAccepted" in events) == (status == 202)

@@ -243,7 +243,7 @@ async def test_or_a_day_after_the_freeze(monetate: OpenStory, name: str) -> None
     form = await form_behind(desk, "Fix developed")
     assert "There is a code freeze through Sun 6 Dec 2026" in await form.sends()
     assert "either why it is urgent or when" in await form.sends(text="Because", deploys_on="2026-12-08")
-    assert "is not a date. Write it as 2026-12-07." in await form.sends(text="", deploys_on="soon")
+    assert "is not a date. Please write it like 2026-12-07." in await form.sends(text="", deploys_on="soon")
     assert "Please choose Mon 7 Dec 2026 or a later day." in await form.sends(deploys_on="2026-12-06")
     assert await desk.events() == ["Opened"]
 

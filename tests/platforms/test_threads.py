@@ -154,7 +154,7 @@ async def test_an_archived_channel_is_told_and_what_was_said_there_is_taken_back
     await desk.agent("Reply", "We look into it.")
 
     assert (await desk.desk.ticket(KEY)).first_answer_at is None
-    assert any("Bob's reply did not reach the customer" in text for text in desk.words("/triage/"))
+    assert any("Bob s reply did not reach the customer" in text for text in desk.words("/triage/"))
     told = [workplace.slack.text_of(m) for m in workplace.slack.messages(workplace.agents)][1:]
     assert ["the channel was archived" in text for text in told] == [True]
 

@@ -410,7 +410,7 @@ async def test_a_private_answer_to_a_message_is_never_public(teams_desk: TeamsWi
     await teams_desk.settled()
     (call,) = teams_desk.microsoft.sent()
     assert "secret" not in str(call.body)
-    assert "cannot be shown here" in str(call.body)
+    assert "The answer is for you alone" in str(call.body)
 
 
 async def test_an_answer_that_all_may_read_goes_to_the_thread_of_a_person_without_a_chat(
