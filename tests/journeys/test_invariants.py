@@ -121,7 +121,7 @@ def wakes_whenever(patch: pytest.MonkeyPatch) -> None:
     ("planted", "found"),
     [
         (oversleeps, "late"),
-        (is_hasty, "late"),
+        (is_hasty, "never before its time"),
         (shortens_pauses, "the (hold|close) cost"),
         (counts_closed_time, "the close cost"),
         (says_it_again, "nothing was said twice|each act is taken in the end"),

@@ -237,7 +237,7 @@ async def test_a_site_that_is_down_is_told_what_holds(tmp_path: Path) -> None:
     answer = await desk.sends(ALICE, form, summary="The shop is gone", type="issue", impact="store")
 
     told = answer_text(answer)
-    assert told.endswith("Nothing is counted down for that; the times of C1 hold.")
+    assert told.endswith("That aim has no countdown of its own; the times of C1 apply.")
     facts = desk.card_view("ACME-1", Audience.AGENTS).facts
     assert any(
         name == "Note" and text == f"the customer was told: {told.removesuffix('.')}" for name, text in facts

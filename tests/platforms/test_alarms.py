@@ -154,18 +154,17 @@ async def test_an_alarm_again_over_and_back(watched: Opens, platform: str) -> No
 
 @pytest.mark.parametrize("platform", CHATS)
 async def test_a_second_emergency_in_a_quarter_reaches_leadership(watched: Opens, platform: str) -> None:
-    """MTA-17: Mia and Dana read it directly, with the key of the first one and a link."""
+    """MTA-17: Mia reads it directly, with the key of the first one and a link. The TAM gets nothing."""
     at = await watched(platform, "monta")
     await at.notifies()
     await at.notifies(group="db", summary="The database is down")
-    for who in ("mia", "dana"):
-        (ref,) = at.story.refs(f"/dm/{who}")
-        said = at.story.agents.displayed(ref)
-        assert said.words.startswith(
-            "ACME 2 This is the customer s P1 number 2 this quarter after ACME 1 the policy "
-            "expects at most 1 "
-            "This is for your information you do not need to do anything Acme GmbH P1 The "
-            "database is down Owner unassigned"
-        )
-        assert said.words.endswith("Open ACME 2 Open ACME 1")
-        assert said.labels == ()
+    (ref,) = at.story.refs("/dm/mia")
+    said = at.story.agents.displayed(ref)
+    assert said.words.startswith(
+        "ACME 2 This is the customer s P1 number 2 this quarter after ACME 1 the policy expects at most 1 "
+        "This is for your information you do not need to do anything Acme GmbH P1 The database is down "
+        "Owner unassigned"
+    )
+    assert said.words.endswith("Open ACME 2 Open ACME 1")
+    assert said.labels == ()
+    assert at.story.refs("/dm/dana") == []

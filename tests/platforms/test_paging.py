@@ -84,7 +84,7 @@ async def test_an_answer_ends_every_page_and_says_who_has_it(
     desk = await emergency(name)
     await desk.wait(minutes=11)
     told = await page_of(desk, "Eve", label)
-    assert "obody else is paged." in " ".join(told.split())
+    assert "obody else is paged now." in " ".join(told.split())
     for page in [*pages_to(desk, "bob"), *pages_to(desk, "eve")]:
         assert page.labels == ()
         assert f"Eve {ends}" in page.words

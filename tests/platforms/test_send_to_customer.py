@@ -141,6 +141,6 @@ async def test_its_files_are_copied_in_slack_and_named_in_teams(triage: Triage) 
             assert [each.thread_ts for each in below] == [story.card(Audience.CUSTOMER).id]
         case _:
             triage.attached = [{"contentType": "reference", "name": "a.log", "contentUrl": "https://x"}]
-            assert "stay here" in await triage.chooses("Bob", "77", "See this", "Bob")
+            assert "will not be sent" in await triage.chooses("Bob", "77", "See this", "Bob")
             assert "a.log" in await triage.chooses("Bob", "77", "See this", "Bob")
     assert await story.events() == (["Opened", "Answered"] if story.agents.name == "slack" else ["Opened"])

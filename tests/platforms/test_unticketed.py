@@ -181,7 +181,7 @@ async def test_not_a_request(channel: Channel) -> None:
     [ref] = channel.lines()
     await channel.desk.agents.presses("Bob", "Not a request", ref)
     await channel.desk.deliver()
-    assert "Not a request says Bob" in channel.line().words
+    assert "Bob marked this as not a request" in channel.line().words
     assert channel.line().labels == ()
 
 

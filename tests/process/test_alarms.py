@@ -73,7 +73,7 @@ async def test_an_alarm_is_a_ticket_through_a_kill(tmp_path: Path) -> None:
         assert await sends(desk, group) == (202, {"tickets": ["ACME-1"]})
         assert await sends(desk, alertmanager("resolved")) == (202, {"tickets": ["ACME-1"]})
         work = site.agents_card(card)
-        await site.until(lambda: any("Resolved at" in text for text in site.thread(work)))
+        await site.until(lambda: any("the alarm ended at" in text for text in site.thread(work)))
         assert any("prod monitoring:" in text for text in site.thread(work))
         assert (await site.fills(site.bob, work, "Resolve", text="A node was replaced.")).closed
         assert await sends(desk, group) == (202, {"tickets": ["ACME-2"]})

@@ -190,7 +190,7 @@ async def test_the_desks_refusals_are_problems(api: ApiDesk) -> None:
     assert (refused.status, sorted(refused.errors)) == (422, ["reason", "severity"])
     await api.post("tickets/ACME-1/resolution", {"text": "Done"}, token)
     again = await api.post("tickets/ACME-1/resolution", {"text": "Done"}, token)
-    assert again.errors["text"].startswith("ACME-1 is resolved already.")
+    assert again.errors["text"].startswith("ACME-1 is already resolved.")
     missing = await api.post("tickets", OPENING | {"answers": {"request": "incident"}}, token)
     assert set(missing.errors) == {"answers.production", "answers.privacy"}
     wrong = await api.post("tickets", OPENING | {"answers": S2 | {"request": "gift", "size": "XL"}}, token)

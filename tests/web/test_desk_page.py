@@ -285,7 +285,7 @@ async def test_a_tam_sees_her_own_accounts_only(tmp_path: Path) -> None:
 async def test_without_an_address_there_is_no_page(tmp_path: Path) -> None:
     async with site(tmp_path, DESK_FILE.replace(WEB, "")) as here:
         says = answer_text(await here.desk.command(BOB, DIRECT, "desk"))
-        assert "as url in [web]" in says
+        assert "set url in [web]" in says
         async with here.browser() as browser:
             assert (await browser.opens()).status == 404
             assert (await browser.opens("/desk/sign-in/x")).status == 404

@@ -308,7 +308,7 @@ async def test_a_form_from_opening_to_submission(real: Real) -> None:
     for label, option in ANSWERS.items():
         await workspace.slack.choose(workspace.bob, label, option)
     await workspace.slack.until(lambda: "Proposed: P4, Low" in told(view))
-    assert "due by <!date^" in told(view)
+    assert " is <!date^" in told(view)
     assert "checked" in blocks(view)
     await refilled(workspace, view, "checked", "Not yet")
     assert "please check at the charge point" in told(view)
