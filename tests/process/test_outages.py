@@ -260,9 +260,10 @@ async def test_health_and_metrics_show_the_outage(tmp_path: Path) -> None:
         await site.all_said(within=PATIENCE)
         before = await metrics_of(site)
         names = {name.partition("{")[0] for name in before}
-        # Open promises are counted a minute after the start.
         known = {sample.name for family in REGISTRY.collect() for sample in family.samples}
-        assert known - {"frontline_promises_open"} <= names
+        # Promises are counted a minute after the start, and once they are settled; in this process, other
+        # tests may have settled some.
+        assert {name for name in known if not name.startswith("frontline_promises")} <= names
 
         site.slack.fail_next("chat.postMessage", status=500, channel=life.where)
         await site.fills_in(life.agent, work, "Reply", life.words("Reply"))
