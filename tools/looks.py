@@ -34,6 +34,21 @@ async def show(page: Page, look: str) -> None:
     await page.set_viewport(width, 40, SCALE, dark)
 
 
+_HAS_COLOUR = """() => {
+  const pen = document.createElement('canvas').getContext('2d');
+  pen.font = '20px sans-serif';
+  pen.fillText('\U0001f534', 0, 20);
+  const dots = pen.getImageData(0, 0, 40, 40).data;
+  return dots.some((value, at) => at % 4 === 0 && value !== dots[at + 1]);
+}"""
+
+
+async def no_emoji(page: Page) -> list[str]:
+    """A fault if this machine has no font with emoji, so that pictures would show empty boxes."""
+    drawn = await page.run(_HAS_COLOUR)
+    return [] if drawn else ["Missing: a font with emoji (apt-get install fonts-noto-color-emoji)"]
+
+
 FIRST_SCREEN = 640
 """Pixels of a phone's first screen."""
 

@@ -1,4 +1,4 @@
-"""Makes small PNG files with 48 colours, which are enough for a flat interface."""
+"""Makes small PNG files with 96 colours, which are enough for a flat interface."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _REDUCE = """async (source) => {
   const counts = new Map();
   for (const pixel of pixels) counts.set(pixel, (counts.get(pixel) || 0) + 1);
   const common = [...counts].sort((a, b) => b[1] - a[1]);
-  const exact = common.length <= 48 ? 48 : 24;
+  const exact = common.length <= 96 ? 96 : 24;
   const colours = (pixel) => [pixel & 255, (pixel >> 8) & 255, (pixel >> 16) & 255];
   const palette = common.slice(0, exact).map(([pixel]) => colours(pixel));
   const areas = new Map();
@@ -31,7 +31,7 @@ _REDUCE = """async (source) => {
     const sum = areas.get(area) || [0, 0, 0, 0];
     areas.set(area, [sum[0] + r * count, sum[1] + g * count, sum[2] + b * count, sum[3] + count]);
   }
-  for (const [r, g, b, n] of [...areas.values()].sort((a, b) => b[3] - a[3]).slice(0, 48 - palette.length))
+  for (const [r, g, b, n] of [...areas.values()].sort((a, b) => b[3] - a[3]).slice(0, 96 - palette.length))
     palette.push([Math.round(r / n), Math.round(g / n), Math.round(b / n)]);
   const places = new Map();
   for (const pixel of counts.keys()) {

@@ -32,6 +32,7 @@ SUMMARY = "Bill generation has been slow since this morning, and some invoices a
 ACCOUNT = "# acme"
 TRIAGE = "# triage"
 DANAS_CHAT = Place("slack", "D0DANA", True)
+LINKS_BEGIN = "https://vendor.slack.example/archives"
 
 
 @dataclass(frozen=True)
@@ -59,18 +60,18 @@ def written(vendor: str, plan: str, order_form: str = "") -> str:
 async def play(folder: Path) -> dict[str, Scene]:
     """Plays all stories. Returns the scenes by the name of their picture."""
     found = await _m3ter(folder) | await _day_of_a_tam(folder) | await _season(folder)
-    for vendor, plan, severity, summary in (
-        ("monetate", "europe", "S1", "All product images on our shop are broken"),
-        ("monta", "partner", "P1", "All charge points are offline"),
-        ("commerceup", "standard", "C2", "Discount codes are refused at the checkout"),
+    for vendor, plan, severity, summary, topic in (
+        ("monetate", "europe", "S1", "All product images on our shop are broken", ("category", "error")),
+        ("monta", "partner", "P1", "All charge points are offline", ("topic", "all_chargers")),
+        ("commerceup", "standard", "C2", "Discount codes are refused at the checkout", ("type", "issue")),
     ):
-        found |= await _emergency(folder, vendor, plan, severity, summary)
+        found |= await _emergency(folder, vendor, plan, severity, summary, topic)
     return found
 
 
 async def _m3ter(folder: Path) -> dict[str, Scene]:
     desk = await open_desk(folder, FRIDAY, written("m3ter", "gold", ORDER_FORM_WITH_HOLD.replace("2h", "4h")))
-    desk.chat.links_begin = "https://vendor.slack.example/archives"
+    desk.chat.links_begin = LINKS_BEGIN
     policy = desk.desk.directory.policy_on(desk.clock.now().date())
     found = {"get-help": _scene(desk, ACCOUNT, get_help(policy))}
     form = await desk.asks_for_help(ALICE)
@@ -118,7 +119,7 @@ async def _day_of_a_tam(folder: Path) -> dict[str, Scene]:
     file = desk_file(accounts=accounts).replace('tam = "dana"\n', 'tam = "dana"\ntam_backup = "eve"\n')
     file = file.replace('id = "dana"', 'id = "dana"\nzone = "Europe/Berlin"')
     desk = await open_desk(folder, "2026-03-18T18:00:00Z", file)
-    desk.chat.links_begin = "https://vendor.slack.example/archives"
+    desk.chat.links_begin = LINKS_BEGIN
     await forecast.schedule(desk.desk)
     reduced = {"request": "incident", "production": "reduced", "privacy": "no"}
     globex = Place("slack", "C0GLOBEX")
@@ -148,7 +149,7 @@ async def _season(folder: Path) -> dict[str, Scene]:
     file = desk_file("monetate", rotas=rotas, accounts=[account(plan="europe")])
     file = file.replace('id = "dana"', 'id = "dana"\nzone = "Europe/London"')
     desk = await open_desk(folder, "2026-11-01T20:00:00Z", file)
-    desk.chat.links_begin = "https://vendor.slack.example/archives"
+    desk.chat.links_begin = LINKS_BEGIN
     await forecast.schedule(desk.desk)
     ordinary = {"category": "error", "impact": "no", "reason": "no"}
     await desk.submits(ALICE, "The banner shows last year's date", ordinary)
@@ -161,10 +162,14 @@ async def _season(folder: Path) -> dict[str, Scene]:
     return found | {"tam-silence": _scene(desk, "Dana", *told)}
 
 
-async def _emergency(folder: Path, vendor: str, plan: str, severity: str, summary: str) -> dict[str, Scene]:
+async def _emergency(
+    folder: Path, vendor: str, plan: str, severity: str, summary: str, topic: tuple[str, str]
+) -> dict[str, Scene]:
     desk = await open_desk(folder, FRIDAY, written(vendor, plan))
+    desk.chat.links_begin = LINKS_BEGIN
     example = load(vendor)[-1].triage.example(severity) or {}
-    key = await desk.submits(ALICE, summary, {name: given[0] for name, given in example.items() if given})
+    answers = {name: given[0] for name, given in example.items() if given}
+    key = await desk.submits(ALICE, summary, answers | dict([topic]))
     return {
         f"{vendor}-customer": _scene(desk, ACCOUNT, desk.card_view(key)),
         f"{vendor}-agents": _scene(desk, TRIAGE, desk.card_view(key, Audience.AGENTS)),

@@ -2,7 +2,7 @@
 
     python -m tools.slack_pictures [--chromium PATH] [--out docs/pictures] [NAME …]
 
-Needs only Chromium. Each view is drawn light and dark, at desktop and at phone width.
+Needs only Chromium, and a font with emoji. Each view is drawn light and dark, at desktop and at phone width.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from bot.model.address import Place
 from bot.model.forms import Form
 from tools import chromium
 from tools.block_kit import Reader
-from tools.looks import keep, looks_of, show, too_low
+from tools.looks import keep, looks_of, no_emoji, show, too_low
 from tools.scenes import Scene, play
 
 HOUSE = Path(__file__).resolve().parents[1]
@@ -71,6 +71,8 @@ table { border-collapse: collapse; width: 100% } td { border: 1px solid var(--li
 .input { margin: 16px 0 } .label { font-weight: 700; margin-bottom: 6px }
 .box { border: 1px solid var(--edge); border-radius: 4px; padding: 7px 12px; min-height: 38px }
 .box.long { min-height: 84px } .select { display: flex; justify-content: space-between; flex: none }
+.actions .select { height: 30px; min-height: 0; padding: 0 12px; gap: 8px; font-weight: 700; font-size: 13px;
+  line-height: 28px }
 .option { display: flex; gap: 10px; margin: 5px 0 }
 .mark { flex: none; width: 16px; height: 16px; margin-top: 3px; border: 1px solid var(--edge);
   border-radius: 3px }
@@ -146,8 +148,8 @@ async def pictures(program: str, out: Path, only: list[str]) -> int:
         scenes = await play(Path(folder))
     alone = (name for name in scenes if name not in {"agents-warning", "tam-warning"})
     chosen = {name: scenes[name] for name in alone if name in only or not only}
-    faults = []
     async with chromium.browser(program) as page:
+        faults = await no_emoji(page)
         for name, scene in chosen.items():
             for look in looks_of(name):
                 await show(page, look)

@@ -2,7 +2,7 @@
 
     python -m tools.teams_pictures [--renderer DIR] [--chromium PATH] [--out docs/pictures]
 
-Needs Chromium, and in DIR the renderer: `npm install adaptivecards@3.0.6 markdown-it@14`.
+Needs Chromium, a font with emoji, and in DIR the renderer: `npm install adaptivecards@3.0.6 markdown-it@14`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from adapters.teams.rendering.dialogs import dialog
 from adapters.teams.rendering.text import CardTextRenderer
 from bot.model.forms import Form
 from tools import chromium
-from tools.looks import keep, looks_of, show, too_low
+from tools.looks import keep, looks_of, no_emoji, show, too_low
 from tools.scenes import Scene, play
 
 HOUSE = Path(__file__).resolve().parents[1]
@@ -108,9 +108,10 @@ def host(dark: bool) -> dict[str, Any]:
 
 
 STYLE = """
-:root { --desk: #ebebeb; --ground: #fff; --ink: #242424; --edge: #d1d1d1; --box: #f5f5f5; --brand: #5b5fc7 }
+:root { color-scheme: light dark; --desk: #ebebeb; --ground: #fff; --ink: #242424; --edge: #d1d1d1;
+  --box: #f5f5f5; --brand: #5b5fc7; --danger: #c4314b }
 @media (prefers-color-scheme: dark) { :root { --desk: #141414; --ground: #292929; --ink: #fff;
-  --edge: #666; --box: #1f1f1f; --brand: #7f85f5 } }
+  --edge: #666; --box: #1f1f1f; --brand: #7f85f5; --danger: #f9526b } }
 body { margin: 0; padding: 12px; background: var(--desk); color: var(--ink);
   font: 14px 'Segoe UI', 'Liberation Sans', 'Noto Color Emoji', sans-serif }
 .card { background: var(--ground); border-radius: 6px; overflow: hidden; margin-bottom: 12px }
@@ -119,12 +120,12 @@ h1 { font-size: 16px; margin: 0; padding: 14px 16px 0 }
   padding: 6px 12px; font: 600 14px 'Segoe UI', 'Liberation Sans', sans-serif; color: var(--ink);
   margin-bottom: 4px }
 .ac-pushButton.style-positive { background: #5b5fc7; border-color: #5b5fc7; color: #fff }
-.ac-pushButton.style-destructive { color: #c4314b; border-color: #c4314b }
+.ac-pushButton.style-destructive { color: var(--danger); border-color: var(--danger) }
 .ac-input { font: 14px 'Segoe UI', 'Liberation Sans', sans-serif; border: 1px solid var(--edge);
   background: var(--box); color: var(--ink); border-radius: 4px; padding: 6px 8px; box-sizing: border-box }
 .ac-choiceSetInput-expanded, .ac-choiceSetInput-multiSelect { border: 0; background: none; padding: 0 }
 .ac-textInput.ac-multiline { height: 72px; resize: none }
-.mention { color: var(--brand); font-weight: 600 }
+.mention { color: var(--brand); font-weight: 600 } .card a { color: var(--brand); text-decoration: none }
 p { margin: 0 }
 """
 DRAW = """([content, host, title]) => {
@@ -159,8 +160,8 @@ async def pictures(program: str, scripts: list[str], out: Path) -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with tempfile.TemporaryDirectory() as folder:
         scenes = await play(Path(folder))
-    faults = []
     async with chromium.browser(program) as page:
+        faults = await no_emoji(page)
         await page.set_locale("Europe/Berlin", "en-GB")
         for name in SCENES:
             for look in looks_of(name):
