@@ -229,7 +229,7 @@ def _table(promise: Promise, policy: Policy, plan: Plan, now: datetime) -> Recei
         rows.append(ReceiptRow(stretch.span.start, stretch.span.end, stretch.why, counted))
     return ReceiptTable(
         title=METRIC_NAMES[promise.metric],
-        says=source.says + _hours(promise, policy, plan),
+        says=f"{without_full_stop(source.says)}.{_hours(promise, policy, plan)}",
         cites=cites,
         due_at=promise.due_at,
         rows=tuple(rows),

@@ -22,12 +22,9 @@ NEWER = (" There is a newer message about this ticket below.",)
 """At the end of a message that has lost its buttons to a later one."""
 
 
-PRESS = "Please press a button below."
-
-
 def reminder(ticket: Ticket) -> RichText:
     """After a snooze."""
-    return with_key(ticket.key, f"Your snooze is over, and this ticket is still {ticket.state}. {PRESS}")
+    return with_key(ticket.key, f"Your snooze is over, and this ticket is still {ticket.state}.")
 
 
 def why_sent(event: Notified, people: Mapping[str, Person], asked: Sequence[str]) -> Sequence[Part]:
@@ -35,11 +32,11 @@ def why_sent(event: Notified, people: Mapping[str, Person], asked: Sequence[str]
     why: tuple[Part, ...] = ()
     match event.why:
         case "again":
-            why = (f" You have not answered this message for half an hour. {PRESS}",)
+            why = (" You have not answered this message for half an hour.",)
         case "backup" | "leadership":
             missing = f"{listed(asked)} {'have' if len(asked) > 1 else 'has'}" if asked else ""
             begins = f"{missing} not" if missing else "Nobody has"
-            why = (f" {begins} answered this message, so it comes to you. {PRESS}",)
+            why = (f" {begins} answered this message, so it comes to you.",)
         case "quiet":
             why = (" This waited for the end of your quiet hours.",)
         case _:

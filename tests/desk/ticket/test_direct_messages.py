@@ -109,8 +109,7 @@ async def test_a_snooze_asks_for_how_long_and_comes_back_once(a_desk: OpenDesk) 
     await desk.fast_forward(minutes=1)
     (_, reminder) = desk.direct(DANA)
     assert (
-        f"{key} Your snooze is over, and this ticket is still open. Please press a button "
-        "below. Acme GmbH, S2: “Bills are slow”"
+        f"{key} Your snooze is over, and this ticket is still open. Acme GmbH, S2: “Bills are slow”"
     ) in reminder.text
     await press(desk, DANA, "Acknowledge")
     await desk.fast_forward(minutes=44)
