@@ -257,6 +257,10 @@ async def test_health_and_metrics_show_the_outage(tmp_path: Path) -> None:
         (life,) = site.lives
         await site.opens_ticket(life, S2)
         work = (await site.slack.until(lambda: site.cards(site.triage, "ACME-1")))[0]
+        # Else the channel's board may be the message that fails below.
+        await site.slack.until(
+            lambda: any(m.text.startswith("Open tickets") for m in site.slack.messages(life.where)), PATIENCE
+        )
         await site.all_said(within=PATIENCE)
         before = await metrics_of(site)
         names = {name.partition("{")[0] for name in before}
@@ -268,7 +272,7 @@ async def test_health_and_metrics_show_the_outage(tmp_path: Path) -> None:
         site.slack.fail_next("chat.postMessage", status=500, channel=life.where)
         await site.fills_in(life.agent, work, "Reply", life.words("Reply"))
         await site.slack.until(
-            lambda: any("Reply" in text for text in site.thread(site.posted(life.where)[0])), 10
+            lambda: any("Reply" in text for text in site.thread(site.posted(life.where)[0])), PATIENCE
         )
         await site.all_said(within=PATIENCE)
         after = await metrics_of(site)
