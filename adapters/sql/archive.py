@@ -98,9 +98,7 @@ def _checked(ticket: str, version: int, rows: Sequence[HashedRow]) -> CheckedTic
         if stored is None:
             unhashed += 1
         elif stored != expected and not lost:
-            faults.append(
-                (seq, "does not fit its hash: it was changed, moved or added, or one before it was")
-            )
+            faults.append((seq, DOES_NOT_FIT))
         last = seq
     # More events than the row counts were added since the row was read, if the desk added them.
     faults += [(number, "is missing") for number in range(last + 1, version + 1)]

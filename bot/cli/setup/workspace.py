@@ -1,4 +1,4 @@
-"""The secrets that `frontline init` needs, and the channels and people that it finds in Slack by name."""
+"""The channels, people and user groups of a Slack workspace, found by the names that an operator types."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ async def _unticketed(desk: Desk, press: Press) -> tuple[MessageRef, str] | Show
     account = desk.directory.account_of(Place.parse(channel)) if ":" in channel else None
     if account is None or not desk.directory.is_agent(press.actor, account):
         return refusal(
-            f"Only agents of {desk.directory.policy_on(desk.clock.now().date()).vendor} can do that."
+            f"Only agents of {desk.directory.policy_on(desk.clock.now().date()).name} can do that."
         )
     found = await unticketed.of_button(desk, press)
     if found is None:

@@ -219,7 +219,7 @@ async def test_only_agents_press_its_buttons(a_desk: OpenDesk) -> None:
     await says(desk, ALICE, "Bills are slow")
     await desk.fast_forward(minutes=10)
     for label in ("Open ticket", "Not a request"):
-        assert answer_text(await presses(desk, ALICE, label)) == "Only agents of m3ter can do that."
+        assert answer_text(await presses(desk, ALICE, label)) == "Only agents of m3ter Support can do that."
     assert labels(lines(desk)[0]) == ["Open ticket", "Not a request"]
 
 
