@@ -467,7 +467,7 @@ class ChatPlatform(Protocol):
         """Replaces a message's content. Edits notify nobody. Raises NotEditable."""
 
     async def location(self, message: MessageRef) -> Location:
-        """Where people find a posted message. Does not call the platform."""
+        """Where people find a posted message, or the channel if its id is empty. Calls no platform."""
 
     async def delete(self, message: MessageRef) -> None:
         """Deletes a message. Does nothing if it is gone."""

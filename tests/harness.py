@@ -192,7 +192,8 @@ class FakeChat:
 
     async def location(self, message: MessageRef) -> Location:
         known = self.links_begin
-        return Location(url=f"{known}/{message.place.id}/{message.id}" if known else "")
+        path = "/".join(filter(None, (known, message.place.id, message.id)))
+        return Location(url=path if known else "")
 
     def charges(self, to: Place | UserRef, edits: MessageRef | None, priority: Priority) -> Sequence[Charge]:
         return self.call_costs

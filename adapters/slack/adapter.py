@@ -260,11 +260,15 @@ class Slack:
         return web_api.charges(self._workspaces.rate_limited_team(to.id), to.id, edits is not None, priority)
 
     async def location(self, message: MessageRef) -> Location:
-        """Returns the message's permalink, which chat.getPermalink would make of the same parts."""
+        """Returns the message's permalink, which chat.getPermalink would make of the same parts.
+
+        Without an id, returns the channel's address.
+        """
         channel, url = message.place.id, self._workspaces.address_of(message.place.id)
         if not url:
             return Location()
-        return Location(url=f"{url.rstrip('/')}/archives/{channel}/p{message.id.replace('.', '')}")
+        at = f"/p{message.id.replace('.', '')}" if message.id else ""
+        return Location(url=f"{url.rstrip('/')}/archives/{channel}{at}")
 
     def is_group(self, id: str) -> bool:
         """Returns whether an id names a user group rather than a person."""

@@ -55,6 +55,14 @@ _BACK = {
 """By change: what happened, and the changes that it undoes."""
 
 
+async def channel_link(desk: Desk, channel: Place) -> Part:
+    """What we call a channel, as a link where the platform has one."""
+    name = desk.channel_name(channel)
+    platform = desk.platforms.get(channel.platform)
+    location = await platform.location(MessageRef(channel, "")) if platform else Location()
+    return Link(location.url, name) if location.url else name
+
+
 async def channel_changed(desk: Desk, act: ChannelChanged) -> Answer:
     """Handles a change of a channel. Ignores an envelope that was handled before."""
     served = [place for place in act.beside if _is_served(desk, place)]

@@ -372,7 +372,7 @@ class Desk:
         if audience is Audience.CUSTOMER:
             return card
         there = (await self.card_locations([ticket.key], Audience.CUSTOMER)).get(ticket.key)
-        named = Location(self._channel_name(self.directory.channel_of(ticket)))
+        named = Location(self.channel_name(self.directory.channel_of(ticket)))
         return replace(card, customers_thread=texts.where_the_thread_is(there or named))
 
     async def card_locations(self, tickets: Collection[str], audience: Audience) -> dict[str, Location]:
@@ -383,10 +383,10 @@ class Desk:
             place = self.directory.current_address(ref.place)
             if platform := self.platforms.get(place.platform):
                 location = await platform.location(replace(ref, place=place))
-                found[keys[key]] = replace(location, channel=location.channel or self._channel_name(place))
+                found[keys[key]] = replace(location, channel=location.channel or self.channel_name(place))
         return found
 
-    def _channel_name(self, place: Place) -> str:
+    def channel_name(self, place: Place) -> str:
         """What we call a channel whose name we do not know; empty if it is nobody's."""
         if self.directory.is_triage(place):
             return "triage"

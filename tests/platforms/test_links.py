@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from bot.desk import ticket_board
-from bot.model.address import MessageRef
-from bot.model.views import Audience
+from bot.desk.channels import channel_link
+from bot.model.address import Actor, MessageRef, Place
+from bot.model.inbound import Command, Show
+from bot.model.views import Audience, Link, Notice
 from bot.ports import Card
 from tests.harness import HeldClock
 from tests.memory_store import MemoryStore
@@ -39,6 +41,13 @@ def address(ref: MessageRef) -> str:
     channel = ref.place.id.replace(":", "%3A").replace("@", "%40")
     asks = f"tenantId={TENANT}&groupId={GROUP}&parentMessageId={ref.id}"
     return f"https://teams.microsoft.com/l/message/{channel}/{ref.id}?{asks}"
+
+
+def address_of_channel(place: Place) -> str:
+    if place.platform == "slack":
+        return f"https://vendor.slack.com/archives/{place.id}"
+    channel = place.id.replace(":", "%3A").replace("@", "%40")
+    return f"https://teams.microsoft.com/l/channel/{channel}/channel?tenantId={TENANT}&groupId={GROUP}"
 
 
 def link_edits(desk: Story) -> int:
@@ -134,6 +143,25 @@ async def test_a_link_known_after_both_cards_were_posted_comes_in_one_edit(
 
 def channel_of(on: OnSlack, audience: str) -> str:
     return on.acme.id if audience == "customer" else on.agents.id
+
+
+@BOTH
+async def test_the_answers_of_commands_lead_there_too(opened: Opened, name: str) -> None:
+    """To the card, or before it is posted to its channel."""
+    desk = await opened(name)
+    channel = desk.customers.channel
+    assert await channel_link(desk.desk, channel) == Link(
+        address_of_channel(channel), "the channel of Acme GmbH"
+    )
+
+    await desk.agent("Resolve", "It was a slow query.")
+    alice = Actor(desk.customers.user("Alice"), "", "Alice")
+    closes = Command("closes", desk.clock.at, alice, channel, "/support", f"close {KEY}")
+    answer = await desk.customers.dispatch(closes)
+    assert isinstance(answer, Show)
+    assert isinstance(answer.view, Notice)
+    card = Link(address(desk.card(Audience.CUSTOMER)), f"Open {KEY}")
+    assert answer.view.text == (f"{KEY} is closed.", " ", card)
 
 
 @BOTH

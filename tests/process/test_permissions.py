@@ -33,7 +33,8 @@ async def test_support_in_triage_begins_with_the_account(shared_site: LiveSite) 
     assert reply.action == "update"
     shown = site.slack.modal_of(site.bob)
     assert shown
-    assert "was opened in the channel of Acme GmbH." in str(shown.blocks)
+    linked = f"https://vendor.slack.com/archives/{site.acme.id}|the channel of Acme GmbH"
+    assert f"was opened in <{linked}>." in str(shown.blocks)
     await site.until(lambda: len(site.posted(site.acme)) == before + 1)
     await site.until(
         lambda: any("opened by Bob for the customer" in site.text(m) for m in site.posted(site.triage))

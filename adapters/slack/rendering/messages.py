@@ -155,15 +155,23 @@ def _facts(card: TicketCard) -> Iterator[Json]:
 
 
 def _reported(card: TicketCard) -> Iterator[Json]:
-    """What was reported: the details as typed, and the answers in small print."""
+    """What was reported: the details as typed, and the answers in small print.
+
+    For agents the answers are folded: Slack ends long text of such a section with `See more`.
+    """
     if card.details.strip():
         yield from (section("*Reported*"), *literal(card.details))
-    if card.answers:
-        answers = (
-            f"{escape_mrkdwn(cut(asked, _LONGEST_LINE))} {strong(cut(answer, _LONGEST_LINE))}"
-            for asked, answer in card.answers
-            if one_line(answer)
-        )
+    answers = [
+        f"{escape_mrkdwn(cut(asked, _LONGEST_LINE))} {strong(cut(answer, _LONGEST_LINE))}"
+        for asked, answer in card.answers
+        if one_line(answer)
+    ]
+    if not answers:
+        return
+    if card.audience is Audience.AGENTS:
+        titled = pieces_of_lines(("*Answers*", *answers))
+        yield from ({**section(piece), "expand": False} for piece in titled)
+    else:
         yield from (context(piece) for piece in pieces_of_lines(answers))
 
 

@@ -22,7 +22,7 @@ from bot.text import one_line
 
 log = structlog.get_logger(__name__)
 
-_LINK = "https://teams.microsoft.com/l/message/"
+_LINK = "https://teams.microsoft.com/l/"
 CONVERSATIONS, PEOPLE, TEAMS = "teams.conversation", "teams.person", "teams.team"
 READABLE = "teams.readable"
 """Channels from which messages arrive that do not mention the bot."""
@@ -100,16 +100,23 @@ class ConversationReferences:
         return self._teams.get(team)
 
     async def location(self, message: MessageRef) -> Location:
-        """Where people find a message of a channel, with Teams' deep link if its team's group is known."""
+        """Where people find a message of a channel, with Teams' deep link if its team's group is known.
+
+        Without an id, the link leads to the channel.
+        """
         place = message.place.id
         where = await self.conversation(place)
         team = await self.team(where.team) if where and where.team else None
         names = (team.name if team else "", where.name if where else "")
         channel = one_line(" / ".join(filter(None, names)))
-        if where is None or team is None or not message.id:
+        if where is None or team is None:
             return Location(channel)
-        query = {"tenantId": where.tenant, "groupId": team.group, "parentMessageId": message.id}
-        path = "/".join(quote(part, safe="") for part in (place, message.id))
+        query = {"tenantId": where.tenant, "groupId": team.group}
+        parts = ["channel", place, where.name or "channel"]
+        if message.id:
+            query["parentMessageId"] = message.id
+            parts = ["message", place, message.id]
+        path = "/".join(quote(part, safe="") for part in parts)
         return Location(channel, f"{_LINK}{path}?{urlencode(query)}")
 
     async def person(self, user: str) -> PersonReference:

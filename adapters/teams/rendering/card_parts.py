@@ -92,6 +92,15 @@ def columns(*cells: Sequence[Json], widths: Sequence[str] = (), **layout: str | 
     return {"type": "ColumnSet", "columns": made, **layout}
 
 
+def folded(title: str, items: Sequence[Json]) -> list[Json]:
+    """A button, and below it what a press on it shows or hides."""
+    if not items:
+        return []
+    hidden = container(items, id="folded", isVisible=False, spacing="Small")
+    shows = {"type": "Action.ToggleVisibility", "title": title, "targetElements": [hidden["id"]]}
+    return [{"type": "ActionSet", "actions": [shows]}, hidden]
+
+
 def literal(text: str, **layout: str | bool) -> Iterator[Json]:
     """Text exactly as typed, in blocks that can be left out one by one."""
     for piece in pieces(clean(text).strip("\n"), LONGEST_PIECE):

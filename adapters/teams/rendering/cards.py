@@ -15,6 +15,7 @@ from adapters.teams.rendering.card_parts import (
     container,
     fallback_text,
     fit,
+    folded,
     literal,
     paragraphs,
     rich_text,
@@ -121,8 +122,8 @@ def _ticket(card: TicketCard, renderer: CardTextRenderer) -> Json:
     body += paragraphs(renderer, card.contact, entities)
     if card.details.strip():
         body += _titled("Reported", card.details)
-    for asked, answer in card.answers:
-        body += _fact(asked, answer, separator=False)
+    answers = [line for asked, answer in card.answers for line in _fact(asked, answer, separator=False)]
+    body += folded(f"Answers ({len(card.answers)})", answers) if card.audience is Audience.AGENTS else answers
     body += paragraphs(renderer, card.note, entities)
     for fallback in (True, False):
         buttons = [*actions(card.buttons, renderer, fallback=fallback, menus=card.menus)]

@@ -368,7 +368,9 @@ async def _close(desk: Desk, command: Command, key: str) -> Answer:
         return refusal(
             f"We still have deadlines to meet on {key}. To close it anyway, press Close on its card."
         )
-    return private_notice(f"{key} is closed.") if isinstance(answer, Done) else answer
+    if not isinstance(answer, Done):
+        return answer
+    return private_notice(f"{key} is closed.", *await desk.link_to_card(key, command.place))
 
 
 async def _seen_by(desk: Desk, actor: Actor, place: Place, key: str) -> tuple[Ticket, str] | Show:

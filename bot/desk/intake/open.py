@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from bot.config.directory import PolicyVersionMissing
 from bot.config.settings import Account
 from bot.desk import unticketed
-from bot.desk.channels import not_set_up
+from bot.desk.channels import channel_link, not_set_up
 from bot.desk.desk import Desk, private_notice, refusal
 from bot.desk.intake import form, prefill
 from bot.desk.intake.form import (
@@ -41,7 +41,7 @@ from bot.desk.rarity import open_counted
 from bot.model.address import Actor, MessageRef, Place
 from bot.model.forms import OPENING, form_key, is_expired, opening_context
 from bot.model.inbound import Answer, Ask, Command, Done, FormChanged, FormClosed, Show, Submission
-from bot.model.views import Notice, Part, Quote
+from bot.model.views import Notice, Part, Quote, RichText
 from bot.notify.cards import duration, without_full_stop
 from bot.notify.pages import LINK_DELAY
 from bot.ports import Conflict, Duplicate, NoSuchTicket
@@ -369,17 +369,19 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
     else:
         outcome = await open_counted(desk, sent.key, account, policy, proposal.severity, draft)
     key = outcome.ticket
-    where = [] if channel == place else [f"{key} was opened in the channel of {account.name}."]
+    where: RichText = ()
+    if channel != place:
+        where = (f"{key} was opened in ", await channel_link(desk, channel), ".")
     contact = plan.emergency_contact if policy.severities[proposal.severity].pages else None
     also = [f"You can also report this emergency at {contact}."] if contact else []
     also += [f"{call}."] if (call := plan.recommended_call(proposal.severity)) else []
-    said = " ".join([*where, *advice, *also])
+    rest = " ".join([*advice, *also])
+    said = (*where, *([f" {rest}" if where else rest] if rest else []))
     if isinstance(outcome, Duplicate):
         return await _already_submitted(desk, sent, place, key, said)
     desk.openings.record(str(sent.actor.user), account.id, desk.real_clock.now())
     await form.delete_draft(desk, sent.actor, place)
-    link = await desk.link_to_card(key, place) if where else ()
-    return IntakeResult(private_notice(said, *link) if said else Done(), key)
+    return IntakeResult(private_notice(*said) if said else Done(), key)
 
 
 def _too_many(desk: Desk, sent: Submission, account: Account) -> str:
@@ -396,7 +398,7 @@ def _too_many(desk: Desk, sent: Submission, account: Account) -> str:
 
 
 async def _already_submitted(
-    desk: Desk, sent: Submission, place: Place, key: str, also: str = ""
+    desk: Desk, sent: Submission, place: Place, key: str, also: RichText = ()
 ) -> IntakeResult:
     """The form was submitted before and led to this ticket. `also` repeats the answer, which may be lost."""
     await form.delete_draft(desk, sent.actor, place)
@@ -408,7 +410,7 @@ async def _already_submitted(
     if not _has_text(await desk.ticket(key), sent):
         said += [" We did not add this text to the ticket:", Quote(_words(sent))]
     if also:
-        said.append(f"\n{also}")
+        said += ["\n", *also]
     return IntakeResult(Show(Notice(tuple(said))), key)
 
 

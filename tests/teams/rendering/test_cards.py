@@ -60,6 +60,7 @@ def test_rows_fit_a_narrow_window() -> None:
         ["Acknowledge", "Reply", "Update"],
         ["Resolve", "Escalate", "More"],
         ["Milestone", "Mitigation"],
+        ["Answers (2)"],
     ]
     with pytest.raises(ValueError, match="does not take"):
         actions([Button("go", "x", "v" * 2001)], CARD_TEXT)
@@ -70,8 +71,8 @@ def test_a_menu_shows_and_hides_its_rows() -> None:
     body = view_card(AGENTS, CARD_TEXT).content["body"]
     hidden = {item["id"]: item for item in body if item.get("isVisible") is False}
     toggles = [action for action in all_actions(body) if action["type"] == MENU]
-    assert [action["title"] for action in toggles] == ["More", "Milestone", "Mitigation"]
-    more, milestone, mitigation = (
+    assert [action["title"] for action in toggles] == ["More", "Milestone", "Mitigation", "Answers (2)"]
+    more, milestone, mitigation, answers = (
         hidden.pop(target) for action in toggles for target in action["targetElements"]
     )
     assert hidden == {}
@@ -79,6 +80,7 @@ def test_a_menu_shows_and_hides_its_rows() -> None:
         ["Take it", "Assign", "Change severity"],
         ["Hold", "Services enabled", "Why?"],
     ]
+    assert all(item["type"] != "ActionSet" for item in answers["items"])
     assert rows(mitigation["items"]) == [["Internet routing"]]
     assert rows(milestone["items"]) == [
         ["Investigating", "Reproduced"],
