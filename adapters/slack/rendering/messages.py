@@ -64,6 +64,8 @@ from bot.text import (
 
 _LONGEST_FIELD = 300
 _LONGEST_LINE = 150
+_LONG_ANSWERS = 500
+"""From so many characters, answers are longer than what agents look for on the card."""
 
 
 def render_message(view: View, renderer: MrkdwnRenderer) -> RenderedMessage:
@@ -157,7 +159,7 @@ def _facts(card: TicketCard) -> Iterator[Json]:
 def _reported(card: TicketCard) -> Iterator[Json]:
     """What was reported: the details as typed, and the answers in small print.
 
-    For agents the answers are folded: Slack ends long text of such a section with `See more`.
+    Slack folds nothing but a long section, so long answers are one for agents, who read the card all day.
     """
     if card.details.strip():
         yield from (section("*Reported*"), *literal(card.details))
@@ -166,9 +168,7 @@ def _reported(card: TicketCard) -> Iterator[Json]:
         for asked, answer in card.answers
         if one_line(answer)
     ]
-    if not answers:
-        return
-    if card.audience is Audience.AGENTS:
+    if card.audience is Audience.AGENTS and sum(map(len, answers)) > _LONG_ANSWERS:
         titled = pieces_of_lines(("*Answers*", *answers))
         yield from ({**section(piece), "expand": False} for piece in titled)
     else:

@@ -49,6 +49,18 @@ def test_a_menu_is_reset_whenever_its_card_is_drawn() -> None:
         row(replace(AGENTS, menus=(Menu("More", (Button("why", "Why?", "x" * 150),)),)))
 
 
+def test_long_answers_are_folded_for_agents() -> None:
+    """Slack ends a long section with `See more`; small print it shows whole, as customers need it."""
+    answers = tuple((f"Question {nth}?", "word " * 20) for nth in range(6))
+    for card in (AGENTS, CUSTOMER):
+        blocks = render_message(replace(card, answers=answers), MRKDWN).blocks
+        (asked,) = [block for block in blocks if "Question 0?" in str(block)]
+        assert asked["type"] == ("section" if card is AGENTS else "context")
+        assert asked.get("expand") is (False if card is AGENTS else None)
+    blocks = render_message(replace(AGENTS, answers=answers[:2]), MRKDWN).blocks
+    assert [block["type"] for block in blocks if "Question 0?" in str(block)] == ["context"]
+
+
 def test_an_error_stands_below_its_field() -> None:
     blocks = modal(FORM, MRKDWN)["blocks"]
     at = next(n for n, block in enumerate(blocks) if block.get("block_id") == "summary")
