@@ -6,9 +6,7 @@ import asyncio
 import json
 import os
 import signal
-import sys
-from asyncio.subprocess import PIPE, Process
-from collections.abc import Mapping
+from asyncio.subprocess import Process
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,8 +18,6 @@ STOPS_WITHIN = 30.0
 """Seconds for a stop: three times those that it has, for a busy machine."""
 TOKEN, SECRET = "xoxb-frontline", "signing-secret-of-the-app"
 """What FakeSlack expects of the desk, and signs with."""
-LONGEST_LINE = 2**24
-"""Bytes. A longer one ends the reading, and the process is then waited for in vain."""
 OURS = ("SLACK_", "FRONTLINE_", "MICROSOFT_", "DATABASE_URL", "HOST", "PORT", "COVERAGE")
 
 
@@ -54,27 +50,11 @@ class CommandResult:
 
 async def frontline(*words: str, folder: Path, **given: str) -> CommandResult:
     """Run one command to its end."""
-    process = await _started(words, folder, given)
+    process = await ForkedProcess.start(words, folder, environment(**given))
     async with asyncio.timeout(PATIENCE):
         out, err = await process.communicate()
     assert process.returncode is not None
     return CommandResult(process.returncode, out.decode(), err.decode())
-
-
-async def _started(
-    words: tuple[str, ...], folder: Path, given: Mapping[str, str], module: str = "bot"
-) -> ForkedProcess | Process:
-    """Forks a process that is loaded already; another `module` than the product starts on its own."""
-    if module == "bot":
-        return await ForkedProcess.start(words, folder, environment(**given))
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", module, *words),
-        cwd=folder,
-        env=environment(**given),
-        stdout=PIPE,
-        stderr=PIPE,
-        limit=LONGEST_LINE,
-    )
 
 
 @dataclass
@@ -89,7 +69,8 @@ class DeskProcess:
     @classmethod
     async def spawn(cls, folder: Path, module: str = "bot", **given: str) -> DeskProcess:
         """Returns at once: it may not listen yet. `module` runs the desk."""
-        made = cls(await _started(("serve",), folder, {"HOST": "127.0.0.1", "PORT": "0"} | given, module))
+        given = {"HOST": "127.0.0.1", "PORT": "0"} | given
+        made = cls(await ForkedProcess.start(["serve"], folder, environment(**given), module))
         made._reader = asyncio.create_task(made._read())
         made._reader.add_done_callback(lambda _: made._news.set())
         return made

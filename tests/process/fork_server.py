@@ -1,8 +1,8 @@
-"""Forks `frontline` processes that have imported everything: `python -m tests.process.fork_server FD`.
+"""Forks processes that have imported everything: `python -m tests.process.fork_server FD`.
 
 A start of Python and the imports take two seconds of processor time, and the tests start hundreds of desks.
-FD is a socket. Each request is a line of JSON, {"words", "folder", "environment"}, with three files: the
-process's stdout, its stderr, and a socket on which two lines answer: its pid, and its exit status.
+FD is a socket. Each request is a line of JSON, {"module", "words", "folder", "environment"}, with three
+files: the process's stdout, its stderr, and a socket on which two lines answer: its pid, and its exit status.
 The server ends when its socket is closed; the processes do not.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import runpy
 import socket
 import sys
 import threading
@@ -37,8 +38,8 @@ LOADED = (
 )
 
 
-def serve(requests: socket.socket) -> list[str]:
-    """The words of a command, in each process that is to run one. Exits when the socket is closed."""
+def serve(requests: socket.socket) -> str:
+    """The module to run, in each process that is to run one. Exits when the socket is closed."""
     while True:
         line, files, _, _ = socket.recv_fds(requests, 1 << 20, 3)
         while line and not line.endswith(b"\n"):
@@ -67,8 +68,9 @@ def serve(requests: socket.socket) -> list[str]:
         os.chdir(request["folder"])
         os.environ.clear()
         os.environ.update(request["environment"])
-        words: list[str] = request["words"]
-        return words
+        sys.argv = [sys.argv[0], *request["words"]]
+        module: str = request["module"]
+        return module
 
 
 def _report(status: int, *others: int) -> None:
@@ -89,4 +91,7 @@ if __name__ == "__main__":
         import_module(module)
     gc.collect()
     gc.freeze()
-    sys.exit(main(serve(socket.socket(fileno=int(sys.argv[1])))))
+    chosen = serve(socket.socket(fileno=int(sys.argv[1])))
+    if chosen == "bot":
+        sys.exit(main(sys.argv[1:]))
+    runpy.run_module(chosen, run_name="__main__", alter_sys=True)

@@ -1,4 +1,4 @@
-"""A `frontline` process, started by the fork server of this test process."""
+"""A process that runs a module of ours, started by the fork server of this test process."""
 
 from __future__ import annotations
 
@@ -29,10 +29,17 @@ class ForkedProcess:
         self._end = asyncio.create_task(self._wait(*status))
 
     @classmethod
-    async def start(cls, words: Sequence[str], folder: Path, environment: Mapping[str, str]) -> ForkedProcess:
+    async def start(
+        cls, words: Sequence[str], folder: Path, environment: Mapping[str, str], module: str = "bot"
+    ) -> ForkedProcess:
         ours, theirs = socket.socketpair()
         (stdout, its_stdout), (stderr, its_stderr) = os.pipe(), os.pipe()
-        request = {"words": words, "folder": str(folder), "environment": dict(environment)}
+        request = {
+            "module": module,
+            "words": words,
+            "folder": str(folder),
+            "environment": dict(environment),
+        }
         with theirs:
             files = (its_stdout, its_stderr, theirs.fileno())
             socket.send_fds(_server(), [json.dumps(request).encode() + b"\n"], files)

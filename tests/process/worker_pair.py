@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 import time
-from asyncio.subprocess import PIPE, Process
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -31,9 +29,9 @@ from sla_core.ticket import fold
 from tests.desk_file import account
 from tests.harness import DESK_FILE, HeldClock
 from tests.process.desk_process import environment
+from tests.process.forked_process import ForkedProcess
 from tests.waiting import PATIENCE, eventually, turns
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 FRIDAY = parse_instant("2026-03-20T16:00:00+01:00")
 """m3ter's Gold hours have been open for seven hours, and are for another six."""
 ACCOUNTS = 20
@@ -124,8 +122,7 @@ class WorkerPair:
         self.platform = PlatformServer(finds_posted, self.random)
         self.file = folder / "frontline.toml"
         self.file.write_text(DESK_FILE + "".join(map(_account, range(ACCOUNTS))), encoding="utf-8")
-        self.two: list[Process] = []
-        self.log = (folder / "workers.log").open("wb")
+        self.two: list[ForkedProcess] = []
         self.held: list[Held] = []
         """All that was under way whenever a worker went."""
         self.gone: list[tuple[float, int]] = []
@@ -145,7 +142,6 @@ class WorkerPair:
                 process.kill()
                 await process.wait()
         await self.platform.close()
-        self.log.close()
 
     # What they work on -----------------------------------------------------------------------
 
@@ -173,24 +169,13 @@ class WorkerPair:
     # The workers -----------------------------------------------------------------------------
 
     async def starts(self) -> None:
-        process = await asyncio.create_subprocess_exec(
-            *(
-                sys.executable,
-                "-m",
-                "tests.process.worker_process",
-                self.url,
-                str(self.file),
-                self.platform.url,
-            ),
-            cwd=REPOSITORY,
-            env=environment(),
-            stdout=PIPE,
-            stderr=self.log,
-        )
+        words = (self.url, str(self.file), self.platform.url)
+        module = "tests.process.worker_process"
+        process = await ForkedProcess.start(words, self.folder, environment(), module)
         self.two.append(process)
-        assert process.stdout
         async with asyncio.timeout(PATIENCE):
-            assert await process.stdout.readline() == b"ready\n", "it ended at once; see workers.log"
+            if await process.stdout.readline() != b"ready\n":
+                raise AssertionError(f"it ended at once: {(await process.stderr.read()).decode()}")
 
     async def kills_one(self) -> None:
         """SIGKILL to one of the two, whichever, while a call is held; another takes its place."""
