@@ -138,7 +138,9 @@ async def a_life(story: ReplayedTicket) -> None:
     await SCENARIOS["close"].act(story)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=settings().max_examples // 3, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(fatal=st.sets(st.integers(1, 1500), min_size=2, max_size=40), finds_posted=st.booleans())
 async def test_repeated_crashes_lose_and_repeat_nothing(
     desk_settings: DeskSettings, fatal: set[int], finds_posted: bool

@@ -23,7 +23,7 @@ from sla_core.policy import Policy
 from sla_core.ticket import Ticket
 from tests.journeys.paging_year import CALM, DOWN, ROTAS, STORMY, PagingYear, YearSize, year_settings
 
-YEAR, MONTH = YearSize(customers=250), YearSize(customers=30, days=31)
+YEAR, MONTH = YearSize(customers=250), YearSize(customers=24, days=31)
 """A thousand customers at the four vendors."""
 SEED = 7
 

@@ -13,7 +13,7 @@ from bot.config.settings import DeskSettings
 from tests.journeys.inline_sqlite import InlineSqlite, InspectableMemoryStore
 from tests.journeys.simulation import RunSize, Simulation
 
-SEEDS, MANY_SEEDS = 10, int(os.environ.get("SIMULATED_SEEDS", "2000"))
+SEEDS, MANY_SEEDS = 6, int(os.environ.get("SIMULATED_SEEDS", "2000"))
 ON_SQLITE = range(5, SEEDS, 5)
 """These seeds; the others on the store in memory, which gives the same results four times as fast."""
 QUIET = RunSize(tickets=8)

@@ -134,14 +134,17 @@ PYDANTIC = ("input", "valid ", "frozenset", "tuple", "should", "dictionary", "in
 def test_every_message_is_in_the_author_s_words_with_an_example(
     tmp_path: Path, vendor: str, kinds: int
 ) -> None:
-    """Each key of each file in turn has values of other kinds. No message is the library's."""
+    """Each key of each file in turn has values of other kinds, in `make test` each third key.
+
+    No message is the library's.
+    """
     copy = Copy(vendor, tmp_path)
     said = set()
     for file in sorted(copy.version.glob("*.toml")):
         text = file.read_text(encoding="utf-8")
         values = [*re.finditer(r"^(\w+) = (.*[^\[\n])$", text, re.MULTILINE)]
-        firsts = {found[1]: found for found in values}.values()
-        for number, found in enumerate(firsts):
+        firsts = [*{found[1]: found for found in values}.values()]
+        for number, found in [*enumerate(firsts)][:: 3 if kinds == 1 else 1]:
             for nth in range(number, number + kinds):
                 value = ('"x"', "7", "[]", "{}", "nan")[nth % 5]
                 broken = text[: found.start(2)] + value + text[found.end(2) :]

@@ -364,6 +364,7 @@ async def test_an_outage_at_night_calls_people_at_once(tmp_path: Path) -> None:
     assert ("", "We page for this at any hour; the promised times count business hours") in (
         desk.card_view(key).facts
     )
+    await desk.presses(BOB, "Acknowledge", key)
     await desk.forward_to("2026-03-23T09:59:59Z")
     assert "Breached" not in await desk.events(key)
     await desk.forward_to("2026-03-23T10:00:00Z")

@@ -74,7 +74,7 @@ async def test_killing_one_of_two_workers_loses_and_repeats_nothing(
     postgres: Postgres, tmp_path: Path, finds_posted: bool
 ) -> None:
     """Where the platform can tell what arrived nothing is said twice; else what was in hand at most."""
-    await kills(postgres, tmp_path, print, tickets=60, times=1, finds_posted=finds_posted, seed=1)
+    await kills(postgres, tmp_path, print, tickets=30, times=1, finds_posted=finds_posted, seed=1)
 
 
 @pytest.mark.soak
