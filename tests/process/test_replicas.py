@@ -215,10 +215,6 @@ async def crash_run(postgres: Postgres, folder: Path, tickets: int, kills: int, 
             assert await site.desks[nth].stop() == 0
 
 
-async def test_under_load_with_a_kill_and_a_restart(postgres: Postgres, tmp_path: Path) -> None:
-    await crash_run(postgres, tmp_path, tickets=3, kills=1, restarts=1)
-
-
 @pytest.mark.soak
 async def test_under_load_for_long(postgres: Postgres, tmp_path: Path) -> None:
     """engine.md 3, 5, with people who write meanwhile."""
