@@ -1,6 +1,7 @@
 """The floors keep their directions, take their time from the clock port, and stay short.
 
-Each check is also run on a copy of the house that is broken on purpose, to show that it can fail.
+Each check is also run on a fault that is planted on purpose, to show that it can fail: the import contracts
+in a copy of the house, the others in an empty one.
 """
 
 from __future__ import annotations

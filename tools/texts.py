@@ -21,6 +21,7 @@ from bot.model.views import Audience, Notice
 from bot.notify import agent_notes, cards
 from bot.notify.message_factory import asked_key
 from bot.notify.recipients import messages_of
+from bot.notify.texts import opened_in
 from sla_core.alerts import AGAIN, BACKUP, LEADERSHIP, QUIET, Outcome, alert_at
 from sla_core.catalog.load import load
 from sla_core.engine import promises
@@ -474,7 +475,8 @@ def document() -> str:
         "\n## Forms",
         *forms(m3ter, "gold"),
         "\n## Private answers, notices and faults in forms\n",
-        "Only the person who acted reads them, unless they say otherwise. What varies stands in braces.",
+        "Only the person who acted reads them, unless they say otherwise. What varies stands in braces.\n",
+        f"- a ticket opened from elsewhere: {plain(opened_in('ACME-1', 'the channel of Acme GmbH'))}",
         *_listed(answers()),
         "",
     ]

@@ -387,7 +387,7 @@ class Desk:
         return found
 
     def channel_name(self, place: Place) -> str:
-        """What we call a channel whose name we do not know; empty if it is nobody's."""
+        """What we call a channel; empty if it is nobody's."""
         if self.directory.is_triage(place):
             return "triage"
         account = self.directory.account_of(place)

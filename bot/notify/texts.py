@@ -419,6 +419,11 @@ def where_the_thread_is(location: Location) -> RichText:
     return (f"The customer's thread is in {location.channel}.",) if location.channel else ()
 
 
+def opened_in(key: str, channel: Part) -> RichText:
+    """To whoever opened a ticket from elsewhere."""
+    return f"{key} was opened in ", channel, "."
+
+
 def asked(key: str) -> RichText:
     """To the thread that a ticket was asked from."""
     return with_key(key, "was opened from this message. We will answer in that ticket's thread.")

@@ -138,9 +138,11 @@ async def a_life(story: ReplayedTicket) -> None:
     await SCENARIOS["close"].act(story)
 
 
-@settings(
-    max_examples=settings().max_examples // 3, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+EXAMPLES = most if (most := settings().max_examples) > 25 else 8
+"""Each is a whole life of a ticket; `make soak` takes as many as of the others."""
+
+
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(fatal=st.sets(st.integers(1, 1500), min_size=2, max_size=40), finds_posted=st.booleans())
 async def test_repeated_crashes_lose_and_repeat_nothing(
     desk_settings: DeskSettings, fatal: set[int], finds_posted: bool

@@ -8,6 +8,7 @@ The server ends when its socket is closed; the processes do not.
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import json
 import os
@@ -15,6 +16,7 @@ import runpy
 import socket
 import sys
 import threading
+import warnings
 from contextlib import suppress
 from importlib import import_module
 
@@ -68,6 +70,10 @@ def serve(requests: socket.socket) -> str:
         os.chdir(request["folder"])
         os.environ.clear()
         os.environ.update(request["environment"])
+        # Python itself reads these two only when it starts.
+        faulthandler.enable()
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ResourceWarning)
         sys.argv = [sys.argv[0], *request["words"]]
         module: str = request["module"]
         return module

@@ -129,6 +129,7 @@ class WorkerPair:
         """When each was killed or frozen, and which process it was."""
         self.recoveries: list[float] = []
         self._watched: list[asyncio.Task[None]] = []
+        self._logs: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> WorkerPair:
         await self.platform.open()
@@ -141,6 +142,7 @@ class WorkerPair:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+        await asyncio.gather(*self._logs)
         await self.platform.close()
 
     # What they work on -----------------------------------------------------------------------
@@ -176,6 +178,13 @@ class WorkerPair:
         async with asyncio.timeout(PATIENCE):
             if await process.stdout.readline() != b"ready\n":
                 raise AssertionError(f"it ended at once: {(await process.stderr.read()).decode()}")
+        self._logs.append(asyncio.create_task(self._logged(process)))
+
+    async def _logged(self, process: ForkedProcess) -> None:
+        """Else a worker with much to say would wait for a reader."""
+        with (self.folder / "workers.log").open("ab") as log:
+            async for line in process.stderr:
+                log.write(line)
 
     async def kills_one(self) -> None:
         """SIGKILL to one of the two, whichever, while a call is held; another takes its place."""

@@ -53,7 +53,7 @@ Clock = tuple[str, datetime, datetime | None, datetime | None, list[oracle.Line]
 
 every_class = pytest.mark.parametrize("class_", WORDS, ids="-".join)
 one_in = pytest.mark.parametrize("one_in", [97, pytest.param(1, marks=pytest.mark.soak)])
-"""A share of the instants; `make soak` takes all. Prime to the pattern of the edges, so it skips no kind."""
+"""A share of the instants; `make soak` takes all. Prime to the pattern of the edges; the rare are added."""
 
 
 @cache
@@ -124,6 +124,16 @@ def edges(business_hours: str) -> list[datetime]:
     return sorted(at for at in found if BEGIN <= at < END)
 
 
+@cache
+def rare_edges(business_hours: str) -> list[datetime]:
+    """Each change of clocks, and the beginning of each third day off: a share of all edges may miss them."""
+    hours = HOURS_BY_CALENDAR[business_hours]
+    cities = {hours.zone, NEW_YORK} if business_hours == "gold" else {hours.zone}
+    changes = [at for city in cities for at in changes_of_clocks(city, YEARS)]
+    days = [datetime.combine(day, time(), hours.zone).astimezone(UTC) for day in sorted(hours.days_off)[::3]]
+    return sorted(at for at in {*changes, *days} if BEGIN <= at < END)
+
+
 def days_of_one_sided_time() -> Iterator[datetime]:
     """The days (UTC) on which New York is not six hours behind Berlin at noon."""
     noon = BEGIN + 12 * HOUR
@@ -158,7 +168,8 @@ def test_random_instants_agree_with_the_oracle(class_: Class, one_in: int) -> No
 @every_class
 def test_every_calendar_edge_agrees_with_the_oracle(class_: Class, one_in: int) -> None:
     """Must show of issue 3: openings, closings, changes of clocks, holidays, observed days, leap days."""
-    for at in edges_of(class_)[::one_in]:
+    rare = {at for word in WORDS[class_] if word.business_hours for at in rare_edges(word.business_hours)}
+    for at in sorted({*edges_of(class_)[::one_in], *rare}):
         check(class_, at)
 
 

@@ -65,7 +65,7 @@ from bot.text import (
 _LONGEST_FIELD = 300
 _LONGEST_LINE = 150
 _LONG_ANSWERS = 500
-"""From so many characters, answers are longer than what agents look for on the card."""
+"""Characters, with markup: longer answers are a section, which Slack may end with `See more`."""
 
 
 def render_message(view: View, renderer: MrkdwnRenderer) -> RenderedMessage:
@@ -159,7 +159,7 @@ def _facts(card: TicketCard) -> Iterator[Json]:
 def _reported(card: TicketCard) -> Iterator[Json]:
     """What was reported: the details as typed, and the answers in small print.
 
-    Slack folds nothing but a long section, so long answers are one for agents, who read the card all day.
+    For agents, long answers are a section, the only block that Slack folds.
     """
     if card.details.strip():
         yield from (section("*Reported*"), *literal(card.details))

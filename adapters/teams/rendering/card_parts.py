@@ -92,13 +92,17 @@ def columns(*cells: Sequence[Json], widths: Sequence[str] = (), **layout: str | 
     return {"type": "ColumnSet", "columns": made, **layout}
 
 
-def folded(title: str, items: Sequence[Json]) -> list[Json]:
-    """A button, and below it what a press on it shows or hides."""
+def folded(title: str, items: Sequence[Json], rest: str) -> list[Json]:
+    """A button, and below it what a press on it shows or hides: one element, so both are left out or neither.
+
+    At most a quarter of a card; `rest` says where all of it is.
+    """
     if not items:
         return []
-    hidden = container(items, id="folded", isVisible=False, spacing="Small")
+    within = leading_elements(items, MOST_BYTES // 4, rest)
+    hidden = container(within, id=f"folded-{title}", isVisible=False, spacing="Small")
     shows = {"type": "Action.ToggleVisibility", "title": title, "targetElements": [hidden["id"]]}
-    return [{"type": "ActionSet", "actions": [shows]}, hidden]
+    return [container([{"type": "ActionSet", "actions": [shows]}, hidden])]
 
 
 def literal(text: str, **layout: str | bool) -> Iterator[Json]:

@@ -123,13 +123,14 @@ def _ticket(card: TicketCard, renderer: CardTextRenderer) -> Json:
     if card.details.strip():
         body += _titled("Reported", card.details)
     answers = [line for asked, answer in card.answers for line in _fact(asked, answer, separator=False)]
-    body += folded(f"Answers ({len(card.answers)})", answers) if card.audience is Audience.AGENTS else answers
+    for_agents = card.audience is Audience.AGENTS
+    body += folded(f"Answers ({len(card.answers)})", answers, " in the thread") if for_agents else answers
     body += paragraphs(renderer, card.note, entities)
     for fallback in (True, False):
         buttons = [*actions(card.buttons, renderer, fallback=fallback, menus=card.menus)]
         if size([head, buttons]) <= MOST_BYTES - 2_000:
             break
-    if card.audience is Audience.AGENTS:
+    if for_agents:
         # On a phone, an agent's first button belongs on the first screen.
         tail = [*paragraphs(renderer, card.customers_thread, entities), *_history(card, renderer)]
         return fit([*head, *buttons], body, tail, entities.values(), " in the thread")

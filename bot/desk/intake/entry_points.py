@@ -360,7 +360,7 @@ async def _close(desk: Desk, command: Command, key: str) -> Answer:
     found = await _seen_by(desk, command.actor, command.place, key)
     if isinstance(found, Show):
         return found
-    ticket, _ = found
+    ticket, relation = found
     where = desk.directory.channel_of(ticket)
     press = Press(command.key, command.at, command.actor, where, None, "close", key)
     answer = await acts.close(desk, press, ticket)
@@ -370,7 +370,10 @@ async def _close(desk: Desk, command: Command, key: str) -> Answer:
         )
     if not isinstance(answer, Done):
         return answer
-    return private_notice(f"{key} is closed.", *await desk.link_to_card(key, command.place))
+    if command.about is not None and await ticket_below(desk, command.about) == key:
+        return private_notice(f"{key} is closed.")
+    reader = command.actor.user if relation == "agent" and command.place.direct else command.place
+    return private_notice(f"{key} is closed.", *await desk.link_to_card(key, reader))
 
 
 async def _seen_by(desk: Desk, actor: Actor, place: Place, key: str) -> tuple[Ticket, str] | Show:

@@ -42,6 +42,7 @@ from bot.model.address import Actor, MessageRef, Place
 from bot.model.forms import OPENING, form_key, is_expired, opening_context
 from bot.model.inbound import Answer, Ask, Command, Done, FormChanged, FormClosed, Show, Submission
 from bot.model.views import Notice, Part, Quote, RichText
+from bot.notify import texts
 from bot.notify.cards import duration, without_full_stop
 from bot.notify.pages import LINK_DELAY
 from bot.ports import Conflict, Duplicate, NoSuchTicket
@@ -371,7 +372,7 @@ async def _open_or_reject(desk: Desk, sent: Submission) -> IntakeResult:
     key = outcome.ticket
     where: RichText = ()
     if channel != place:
-        where = (f"{key} was opened in ", await channel_link(desk, channel), ".")
+        where = texts.opened_in(key, await channel_link(desk, channel))
     contact = plan.emergency_contact if policy.severities[proposal.severity].pages else None
     also = [f"You can also report this emergency at {contact}."] if contact else []
     also += [f"{call}."] if (call := plan.recommended_call(proposal.severity)) else []

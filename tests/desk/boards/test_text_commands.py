@@ -8,7 +8,7 @@ import pytest
 
 from bot.model.address import Actor, MessageRef, Place, UserRef
 from bot.model.inbound import Answer, Ask, Command, Done, EntryPoint, Posted, Show
-from bot.model.views import Audience, Notice, QueueBoard, TicketCard
+from bot.model.views import Audience, Link, Notice, QueueBoard, TicketCard
 from bot.ports import PermanentFailure, TemporaryFailure
 from tests.config.test_rotas import LAYERS, ROTATION
 from tests.desk_file import entra
@@ -273,6 +273,24 @@ async def test_a_mention_in_a_tickets_thread_is_a_command(desk: DeskInMemory) ->
     )
     await desk.submits_form(BOB, "Resolve", "ACME-1", text="Faster now.")
     assert answer_text(await asks(ALICE, "close ACME-1")) == "ACME-1 is closed."
+
+
+@pytest.mark.parametrize("by", [ALICE, BOB])
+async def test_a_closed_ticket_leads_to_the_card_that_its_reader_sees(desk: DeskInMemory, by: Actor) -> None:
+    """In the card's own thread there is nothing to lead to."""
+    desk.chat.links_begin = "https://chat.example"
+    await desk.submits_form(BOB, "Resolve", "ACME-1", text="Faster now.")
+    card = desk.card("ACME-1", Audience.CUSTOMER if by is ALICE else Audience.AGENTS).ref
+    answer = await desk.command(by, DIRECT, "close ACME-1")
+    assert isinstance(answer, Show)
+    assert isinstance(answer.view, Notice)
+    assert answer.view.text[-1] == Link(f"https://chat.example/{card.place.id}/{card.id}", "Open ACME-1")
+
+    await desk.presses(ALICE, "Reopen", "ACME-1")
+    await desk.submits_form(BOB, "Resolve", "ACME-1", text="Faster now.")
+    root, now = desk.card("ACME-1").ref, desk.clock.now()
+    below = Command(desk.envelope(), now, by, root.place, EntryPoint.MENTION, "close ACME-1", root)
+    assert answer_text(await desk.answers(below)) == "ACME-1 is closed."
 
 
 async def test_no_ticket_is_opened_in_a_tickets_thread(desk: DeskInMemory) -> None:

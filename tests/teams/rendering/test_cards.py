@@ -60,7 +60,6 @@ def test_rows_fit_a_narrow_window() -> None:
         ["Acknowledge", "Reply", "Update"],
         ["Resolve", "Escalate", "More"],
         ["Milestone", "Mitigation"],
-        ["Answers (2)"],
     ]
     with pytest.raises(ValueError, match="does not take"):
         actions([Button("go", "x", "v" * 2001)], CARD_TEXT)
@@ -71,8 +70,8 @@ def test_a_menu_shows_and_hides_its_rows() -> None:
     body = view_card(AGENTS, CARD_TEXT).content["body"]
     hidden = {item["id"]: item for item in body if item.get("isVisible") is False}
     toggles = [action for action in all_actions(body) if action["type"] == MENU]
-    assert [action["title"] for action in toggles] == ["More", "Milestone", "Mitigation", "Answers (2)"]
-    more, milestone, mitigation, answers = (
+    assert [action["title"] for action in toggles] == ["More", "Milestone", "Mitigation"]
+    more, milestone, mitigation = (
         hidden.pop(target) for action in toggles for target in action["targetElements"]
     )
     assert hidden == {}
@@ -80,13 +79,30 @@ def test_a_menu_shows_and_hides_its_rows() -> None:
         ["Take it", "Assign", "Change severity"],
         ["Hold", "Services enabled", "Why?"],
     ]
-    assert all(item["type"] != "ActionSet" for item in answers["items"])
     assert rows(mitigation["items"]) == [["Internet routing"]]
     assert rows(milestone["items"]) == [
         ["Investigating", "Reproduced"],
         ["Escalated", "Root cause found"],
         ["Fix developed", "Fix deployed"],
     ]
+
+
+@pytest.mark.parametrize("details", ["", "漢" * 3000])
+@pytest.mark.parametrize("answers", [AGENTS.answers, tuple((f"Why {n}?", "漢" * 3000) for n in range(8))])
+def test_answers_are_folded_for_agents(details: str, answers: tuple[tuple[str, str], ...]) -> None:
+    """The button and what it shows are there together, or neither is."""
+    content = view_card(replace(AGENTS, details=details, answers=answers), CARD_TEXT).content
+    check_card(content)
+    folds = [item for item in content["body"] if item["type"] == "Container" and rows(item["items"])]
+    found = [fold for fold in folds if rows(fold["items"]) == [[f"Answers ({len(answers)})"]]]
+    assert found or (details and answers != AGENTS.answers), "left out only where there is no room"
+    for fold in found:
+        shows, hidden = fold["items"]
+        assert shows["actions"][0]["targetElements"] == [hidden["id"]]
+        assert hidden["isVisible"] is False
+        assert answers[0][0] in str(hidden)
+    customers = view_card(replace(CUSTOMER, details=details, answers=AGENTS.answers), CARD_TEXT).content
+    assert "Answers (" not in str(customers), "her colleagues read them without a click"
 
 
 def rows(items: list[dict[str, Any]]) -> list[list[str]]:
