@@ -105,6 +105,15 @@ def folded(title: str, items: Sequence[Json], rest: str) -> list[Json]:
     return [container([{"type": "ActionSet", "actions": [shows]}, hidden])]
 
 
+def unfolded(element: Json) -> list[Json]:
+    """What a fold hides, without its button; any other element as it is."""
+    match element:
+        case {"items": [{"type": "ActionSet"}, {"items": hidden}]}:
+            return [*hidden]
+        case _:
+            return [element]
+
+
 def literal(text: str, **layout: str | bool) -> Iterator[Json]:
     """Text exactly as typed, in blocks that can be left out one by one."""
     for piece in pieces(clean(text).strip("\n"), LONGEST_PIECE):

@@ -21,7 +21,14 @@ from botbuilder.schema.teams import (  # type: ignore[import-untyped]
     TaskModuleTaskInfo,
 )
 
-from adapters.teams.rendering.card_parts import card, container, leading_elements, paragraphs, text_line
+from adapters.teams.rendering.card_parts import (
+    card,
+    container,
+    leading_elements,
+    paragraphs,
+    text_line,
+    unfolded,
+)
 from adapters.teams.rendering.cards import view_card
 from adapters.teams.rendering.text import (
     FEW,
@@ -94,7 +101,7 @@ def message_dialog(
     """Returns the answer that shows a view in the open dialog, without buttons."""
     content = view_card(view, renderer or CardTextRenderer()).content
     shown = (element for element in content["body"] if element.get("isVisible", True))
-    body = [element for element in shown if element["type"] != "ActionSet"]
+    body = [each for element in shown if element["type"] != "ActionSet" for each in unfolded(element)]
     return _window(title, {**content, "body": body}, "medium")
 
 
