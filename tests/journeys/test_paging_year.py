@@ -173,6 +173,6 @@ def test_each_planted_fault_is_found(
     vendor: str,
 ) -> None:
     planted(monkeypatch)
-    size = YearSize(customers=100)
+    size = YearSize(customers=60)
     with pytest.raises(AssertionError, match=found):
         PagingYear(year_settings(tmp_path, vendor, size.customers), vendor, SEED, size, STORMY).run()

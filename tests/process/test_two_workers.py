@@ -69,7 +69,10 @@ async def kills(
         assert not (finds_posted and repeated), repeated
 
 
-@pytest.mark.parametrize("finds_posted", [True, False], ids=["finds_posted", "cannot tell"])
+@pytest.mark.parametrize(
+    "finds_posted",
+    [pytest.param(True, id="finds_posted"), pytest.param(False, id="cannot tell", marks=pytest.mark.soak)],
+)
 async def test_killing_one_of_two_workers_loses_and_repeats_nothing(
     postgres: Postgres, tmp_path: Path, finds_posted: bool
 ) -> None:
