@@ -44,7 +44,8 @@ class OnCallCalendar:
         self._names, self._zone = names, zone
         try:
             calendar = Calendar.from_ical(text)
-        except ValueError:
+        except (ValueError, LookupError, AttributeError, TypeError, OSError):
+            # OSError: a time zone is looked up as a file, and its name may be too long.
             raise UnreadableCalendar([_NOT_ONE]) from None
         if not isinstance(calendar, Calendar):
             raise UnreadableCalendar([_NOT_ONE])
@@ -92,12 +93,18 @@ class OnCallCalendar:
                     f"{_title(event)} names nobody, or several people, of [[people]]; write one person's id, "
                     "name or e-mail address there"
                 )
+            if _repeats_at_no_rate(event):
+                yield (
+                    f"{_title(event)} repeats, but its RRULE does not say how often; "
+                    "write for example FREQ=WEEKLY there, or export it again"
+                )
+                return
             if zone := _unknown_zone(event):
                 yield f'{_title(event)} has the unknown time zone "{zone}"; write one such as Europe/Berlin'
         try:
             self._block(0)
-        except ValueError as wrong:
-            yield f"has an event that cannot be read: {wrong}"
+        except Exception as wrong:  # whatever the library stumbled over in a garbled event
+            yield f"has an event that cannot be read: {wrong}; export the calendar again"
 
     def _person(self, event: Event) -> str | None:
         """The only person whom the event names, or None."""
@@ -167,6 +174,11 @@ def _start(event: Event) -> date | datetime | None:
     except ValueError:
         return None
     return start
+
+
+def _repeats_at_no_rate(event: Event) -> bool:
+    rules = event.get("RRULE", [])
+    return any("FREQ" not in rule for rule in (rules if isinstance(rules, list) else [rules]))
 
 
 def _title(event: Event) -> str:

@@ -193,7 +193,8 @@ def _calendars(text: str) -> list[Calendar]:
 
     try:
         found = Calendar.from_ical("\r\n".join(_with_events_only(text)), multiple=True)
-    except (ValueError, KeyError, IndexError, AttributeError) as broken:
+    except (ValueError, LookupError, AttributeError, TypeError, OSError) as broken:
+        # OSError: a time zone is looked up as a file, and its name may be too long.
         raise Wrong(1, f"is not a whole iCalendar file ({broken}); {_AGAIN}") from None
     return [each for each in found if isinstance(each, Calendar)]
 

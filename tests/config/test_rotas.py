@@ -231,6 +231,18 @@ def test_an_override_comes_before_a_calendar(tmp_path: Path) -> None:
             ics(event("Bob", "DTSTART:20260105T090000Z", "RRULE:FREQ=SOMETIMES")),
             "oncall.ics: has an event that cannot be read",
         ),
+        (
+            ics(event("Bob", "DTSTART:20260105T090000Z", "RRULE:INTERVAL=2")),
+            'the event "Bob" of 2026-01-05 repeats, but its RRULE does not say how often; write for example',
+        ),
+        (
+            ics(event("Bob", "DTSTART:20260105T090000Z", "DTEND:20260105T170000Z", "DTEND:20260105T180000Z")),
+            "oncall.ics: has an event that cannot be read",
+        ),
+        (
+            ics(event("Bob", f"DTSTART;TZID=Europe/{'9' * 400}:20260105T090000")),
+            "oncall.ics: is not an iCalendar file",
+        ),
     ],
 )
 def test_a_calendar_that_cannot_be_used_is_a_fault(tmp_path: Path, calendar: str | None, says: str) -> None:
