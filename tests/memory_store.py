@@ -12,6 +12,7 @@ from bot.model.address import MessageRef
 from bot.model.queue import QueueEntry, QueuePage, QueueSummary
 from bot.notify.cards import queue_order
 from bot.ports import (
+    COUNTDOWN_LANES,
     LONGEST_BLOCK,
     LONGEST_DEFERRAL,
     Appended,
@@ -191,7 +192,11 @@ class MemoryStore(InMemoryKeyValueStore):
                 self.fence_count += 1
                 held.fence, held.lease_until, held.sending = str(self.fence_count), until, said.message.key
                 thread, edits = self._ref(said.message.thread), self._ref(said.message.edits)
-                known = (said.message, said.attempts, thread, edits, held.fence, said.tried_at, said.trace)
+                message = said.message
+                if message.priority is Priority.COUNTDOWN and message.lane.startswith(COUNTDOWN_LANES):
+                    # As the tables do, which keep the lane alone.
+                    message = replace(message, rate_limit_key=lane.removeprefix(COUNTDOWN_LANES))
+                known = (message, said.attempts, thread, edits, held.fence, said.tried_at, said.trace)
                 return Outgoing(*known, said.decided_at)
         return None
 
