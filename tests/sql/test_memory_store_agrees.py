@@ -36,11 +36,13 @@ ENVELOPES = st.sampled_from([f"e{n}" for n in range(6)])
 @st.composite
 def messages(draw: st.DrawFn) -> Message:
     target = draw(st.none() | KEYS)
-    edits = draw(st.booleans())
+    edits = target is not None and draw(st.booleans())
+    # A countdown is always an edit of a card: it is deleted when it is done.
+    priorities = [each for each in Priority if edits or each is not Priority.COUNTDOWN]
     return message(
         draw(KEYS),
         to=draw(PLACES),
-        priority=draw(st.sampled_from(Priority)),
+        priority=draw(st.sampled_from(priorities)),
         thread=None if edits else target,
         edits=target if edits else None,
     )
