@@ -193,7 +193,7 @@ class MemoryStore(InMemoryKeyValueStore):
                 held.fence, held.lease_until, held.sending = str(self.fence_count), until, said.message.key
                 thread, edits = self._ref(said.message.thread), self._ref(said.message.edits)
                 message = said.message
-                if message.priority is Priority.COUNTDOWN and message.lane.startswith(COUNTDOWN_LANES):
+                if message.priority is Priority.COUNTDOWN:
                     # As the tables do, which keep the lane alone.
                     message = replace(message, rate_limit_key=lane.removeprefix(COUNTDOWN_LANES))
                 known = (message, said.attempts, thread, edits, held.fence, said.tried_at, said.trace)

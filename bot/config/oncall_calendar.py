@@ -93,14 +93,15 @@ class OnCallCalendar:
                     f"{_title(event)} names nobody, or several people, of [[people]]; write one person's id, "
                     "name or e-mail address there"
                 )
-            if _repeats_at_no_rate(event):
-                yield (
-                    f"{_title(event)} repeats, but its RRULE does not say how often; "
-                    "write for example FREQ=WEEKLY there, or export it again"
-                )
-                return
             if zone := _unknown_zone(event):
                 yield f'{_title(event)} has the unknown time zone "{zone}"; write one such as Europe/Berlin'
+        if rateless := [event for event in events if _repeats_at_no_rate(event)]:
+            yield from (
+                f"{_title(event)} repeats, but its RRULE does not say how often; "
+                "write for example FREQ=WEEKLY there, or export it again"
+                for event in rateless
+            )
+            return
         try:
             self._block(0)
         except Exception as wrong:  # whatever the library stumbled over in a garbled event
