@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -308,7 +309,7 @@ def _driver(path: Path, pragmas: dict[str, str | int]) -> sqlite3.Connection:
     # Damaged text can still be read, so that only the bad row is refused and not its neighbours.
     connection.text_factory = _text
     try:
-        connection.execute("PRAGMA journal_mode=WAL")
+        _use_wal(connection)
         connection.execute("PRAGMA foreign_keys=ON")
         for name, value in pragmas.items():
             connection.execute(f"PRAGMA {name}={value}")
@@ -316,6 +317,23 @@ def _driver(path: Path, pragmas: dict[str, str | int]) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Waits for another process that creates or migrates the file: here SQLite itself does not wait.
+
+    It answers "database is locked" at once, whatever `timeout` says, since two that wait for each other's
+    lock would wait for ever.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as fault:
+            if fault.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(0.02)
 
 
 def _text(raw: bytes) -> str:

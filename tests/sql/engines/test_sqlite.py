@@ -7,6 +7,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import AsyncIterator
+from contextlib import closing
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
@@ -74,6 +75,34 @@ async def test_the_connection_is_durable(database: SqliteEngine) -> None:
         for name in ("journal_mode", "synchronous", "foreign_keys")
     ]
     assert found == ["wal", 2, 1]
+
+
+async def test_a_start_waits_for_another_process_that_creates_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = sqlite3.connect(tmp_path / "new.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("CREATE TABLE note (n INTEGER UNIQUE)")
+    waited: list[float] = []
+
+    def pause(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 3:
+            other.execute("COMMIT")
+
+    monkeypatch.setattr("adapters.sql.engines.sqlite.time.sleep", pause)
+    database = SqliteEngine(tmp_path / "new.db")
+    other.close()
+    assert (len(waited), await notes(database)) == (3, [])
+    await database.close()
+
+
+async def test_a_start_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_engine, "BUSY_SECONDS", 0.0)
+    with closing(sqlite3.connect(tmp_path / "new.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(sqlite3.OperationalError, match="database is locked"):
+            SqliteEngine(tmp_path / "new.db")
 
 
 async def test_jobs_run_in_order(database: SqliteEngine) -> None:
