@@ -8,12 +8,12 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from bot.cli import commands, token
-from bot.cli.app import DONE, new_app, print_faults, run
+from bot.cli.app import DONE, build, new_app, print_faults, run
 from bot.cli.policy import commands as policy
 from bot.cli.reports import commands as reports
 from bot.faults import OperatorFault
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pydantic import SecretStr
-    from typer import Typer
+    from typer.core import TyperGroup
 
     from adapters.sql.store import SqlStore
     from adapters.web.server import Route
@@ -51,8 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run(command_line(), sys.argv[1:] if argv is None else argv)
 
 
-def command_line() -> Typer:
-    """The command line with all its commands."""
+@cache
+def command_line() -> TyperGroup:
+    """The command line with all its commands. Tests run hundreds in one process, so it is built once."""
     app = new_app()
     commands.add_try_out(app, run_demo=_demo, run_console=_console)
     policy.add_commands(app, _stored_tickets, _read_feeds)
@@ -66,7 +67,7 @@ def command_line() -> Typer:
         write_teams_package=_teams_package,
     )
     token.add_commands(app, _token_store)
-    return app
+    return build(app)
 
 
 @asynccontextmanager

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import os
 import sys
 from collections.abc import Iterator
+from zlib import crc32
 
 import pytest
 import structlog
@@ -30,6 +33,22 @@ structlog.configure(
         structlog.processors.KeyValueRenderer(key_order=["event"]),
     ]
 )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mixes the files, each kept whole, so that tests that wait and tests that compute share the cores.
+
+    Each worker begins with a share of the list. The tests of processes, which wait longest, stand in the
+    first part of each share, so that no worker is alone with them at the end.
+    """
+    shares = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+
+    def place(item: pytest.Item) -> float:
+        file = item.nodeid.partition("::")[0]
+        within, share = math.modf(crc32(file.encode()) / 2**32 * shares)
+        return share + within * (0.6 if file.startswith("tests/process/") else 1.0)
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")

@@ -47,7 +47,11 @@ class Document(BaseModel):
     """What the API answers with."""
 
     model_config = ConfigDict(
-        frozen=True, use_attribute_docstrings=True, json_schema_serialization_defaults_required=True
+        frozen=True,
+        use_attribute_docstrings=True,
+        json_schema_serialization_defaults_required=True,
+        # To read the docstrings takes half a second, and most commands show no documents.
+        defer_build=True,
     )
 
 

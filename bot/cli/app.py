@@ -72,11 +72,18 @@ def _frontline(
 DONE, FAULT, WRONG_USAGE = 0, 1, 2
 
 
-def run(app: typer.Typer, arguments: Sequence[str]) -> int:
+def build(app: typer.Typer) -> TyperGroup:
+    """The commands of `app`, read from the signatures of their functions."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    return group
+
+
+def run(command: TyperGroup, arguments: Sequence[str]) -> int:
     """Runs one command and returns its exit code. Faults go to stderr, one line each."""
     _prepare_streams()
     try:
-        code = _command(app, arguments)
+        code = _command(command, arguments)
         sys.stdout.flush()
     except OSError:
         error = _stdout_error()
@@ -97,9 +104,8 @@ def print_faults(*faults: str) -> int:
     return FAULT
 
 
-def _command(app: typer.Typer, arguments: Sequence[str]) -> int:
+def _command(command: TyperGroup, arguments: Sequence[str]) -> int:
     # Not `main`, which formats faults itself and treats the end of input as a fault.
-    command = typer.main.get_command(app)
     try:
         with command.make_context("frontline", list(arguments)) as context:
             code: int = command.invoke(context)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 import structlog
-import typer
 
 from bot.__main__ import command_line, main
 from tests.cli.conftest import REPOSITORY
@@ -47,7 +46,7 @@ SILENT = {
 }
 """Those that print nothing, and how their one line on stderr begins here."""
 CREATE_DATABASE = {"serve", "migrate"}
-COMMANDS = sorted(typer.main.get_command(command_line()).commands)  # type: ignore[attr-defined]
+COMMANDS = sorted(command_line().commands)
 
 
 @pytest.fixture

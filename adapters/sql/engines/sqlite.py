@@ -320,10 +320,10 @@ def _driver(path: Path, pragmas: dict[str, str | int]) -> sqlite3.Connection:
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    """Waits for another process that creates or migrates the file: here SQLite itself does not wait.
+    """Waits for another process that creates or migrates the file.
 
-    It answers "database is locked" at once, whatever `timeout` says, since two that wait for each other's
-    lock would wait for ever.
+    To change the journal, SQLite itself does not wait: if another holds the lock, it answers "database is
+    locked" at once, whatever the timeout.
     """
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
@@ -333,7 +333,9 @@ def _use_wal(connection: sqlite3.Connection) -> None:
         except sqlite3.OperationalError as fault:
             if fault.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
-        time.sleep(0.02)
+        # Here SQLite waits. Yet another process may take the lock next, hence the loop.
+        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute("ROLLBACK")
 
 
 def _text(raw: bytes) -> str:

@@ -11,6 +11,7 @@ from contextlib import closing
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -80,20 +81,22 @@ async def test_the_connection_is_durable(database: SqliteEngine) -> None:
 async def test_a_start_waits_for_another_process_that_creates_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = sqlite3.connect(tmp_path / "new.db", isolation_level=None)
+    other = sqlite3.connect(tmp_path / "new.db", isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
     other.execute("CREATE TABLE note (n INTEGER UNIQUE)")
-    waited: list[float] = []
+    began: list[str] = []
 
-    def pause(seconds: float) -> None:
-        waited.append(seconds)
-        if len(waited) == 3:
-            other.execute("COMMIT")
+    class Watched(sqlite3.Connection):
+        def execute(self, sql: str, values: Any = (), /) -> sqlite3.Cursor:
+            if sql == "BEGIN EXCLUSIVE" and not began:
+                began.append(sql)
+                threading.Timer(0.05, other.execute, ("COMMIT",)).start()
+            return super().execute(sql, values)
 
-    monkeypatch.setattr("adapters.sql.engines.sqlite.time.sleep", pause)
+    monkeypatch.setattr("adapters.sql.engines.sqlite.sqlite3.connect", Watched)
     database = SqliteEngine(tmp_path / "new.db")
     other.close()
-    assert (len(waited), await notes(database)) == (3, [])
+    assert (began, await notes(database)) == (["BEGIN EXCLUSIVE"], [])
     await database.close()
 
 
