@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -38,11 +40,13 @@ MAX_WAL_PAGES = 8_000
 
 @dataclass(frozen=True, slots=True)
 class _QueuedJob:
-    job: Job[Any]
+    job: BatchJob[Any, Any] | None
+    """None: `item` is a Job of its own, which shares the commit but not the call."""
+    item: Any
     future: asyncio.Future[Any]
     committed: Callable[[Any], None] | None
     context: Context
-    """The caller's, so that the job's log lines carry the caller's trace."""
+    """The caller's, so that the job's log lines carry its trace; in a shared call, the first one's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,20 +103,25 @@ class SqliteEngine:
         self, job: Job[T], committed: Callable[[T], None] | None = None, *, long: bool = False
     ) -> T:
         """See Engine. If a commit fails, all jobs in it raise sqlite3.Error."""
-        self._refuse_if_closed()
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-        self._waiting.append(_QueuedJob(job, future, committed, copy_context()))
-        if self._idle.is_set():
-            self._idle.clear()
-            loop.call_soon(self._begin, loop)
-        return await future
+        return await self._queued(None, job, committed)
 
     async def write_batched(
         self, job: BatchJob[A, T], item: A, committed: Callable[[T], None] | None = None
     ) -> T:
-        """See Engine. All jobs share commits here, so this is an ordinary job."""
-        return await self.write(lambda db: job(db, [item])[0], committed)
+        """See Engine. All jobs share commits here; items of one job that wait in a row share a call too."""
+        return await self._queued(job, item, committed)
+
+    async def _queued(
+        self, job: BatchJob[Any, T] | None, item: Any, committed: Callable[[T], None] | None
+    ) -> T:
+        self._refuse_if_closed()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._waiting.append(_QueuedJob(job, item, future, committed, copy_context()))
+        if self._idle.is_set():
+            self._idle.clear()
+            loop.call_soon(self._begin, loop)
+        return await future
 
     async def read(self, query: Job[T]) -> T:
         """See Engine."""
@@ -201,7 +210,11 @@ class SqliteEngine:
         try:
             if fault is not None:
                 raise fault
-            outcomes = [self._outcome(work) for work in batch]
+            outcomes = [
+                outcome
+                for job, works in groupby(batch, key=attrgetter("job"))
+                for outcome in self._outcomes(job, list(works))
+            ]
         except BaseException as error:
             self._roll_back()
             _report(batch, [_Failed(error)] * len(batch))
@@ -209,11 +222,21 @@ class SqliteEngine:
         else:
             self._steps.put(partial(self._commit, loop, batch, outcomes))
 
-    def _outcome(self, work: _QueuedJob) -> Any:
-        """Runs a job and returns its result. If it fails, only its own changes are rolled back."""
+    def _outcomes(self, job: BatchJob[Any, Any] | None, works: list[_QueuedJob]) -> list[Any]:
+        """Runs the items of a batch job as one; if it fails with several, and other jobs, one by one."""
+        if job is None:
+            return [self._outcome(work, work.item) for work in works]
+        if len(works) > 1:
+            values = self._outcome(works[0], lambda db: job(db, [work.item for work in works]))
+            if not isinstance(values, _Failed):
+                return list(values)
+        return [self._outcome(work, lambda db, work=work: job(db, [work.item])[0]) for work in works]  # type: ignore[misc]
+
+    def _outcome(self, work: _QueuedJob, job: Job[Any]) -> Any:
+        """Runs a job for `work` and returns its result. If it fails, only its own changes are rolled back."""
         self._raw.execute("SAVEPOINT job")
         try:
-            value = work.context.run(_with_driver_errors, work.job, self._writing)
+            value = work.context.run(_with_driver_errors, job, self._writing)
         except BaseException as fault:
             # SQLite may roll back the whole transaction, for example if the disk is full. Then all jobs fail.
             if not self._raw.in_transaction:

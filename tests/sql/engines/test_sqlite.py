@@ -6,7 +6,7 @@ import asyncio
 import os
 import sqlite3
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from contextvars import ContextVar
 from functools import partial
@@ -131,6 +131,39 @@ async def test_a_later_job_of_the_same_commit_sees_the_earlier(database: SqliteE
             database.write(lambda db: db.exec_driver_sql("SELECT n FROM note").fetchall())
         )
     assert (await first, await second) == (1, [(1,)])
+
+
+class PutAll:
+    """A batch job that remembers with which items it was called."""
+
+    def __init__(self) -> None:
+        self.calls: list[list[int]] = []
+
+    def __call__(self, db: Connection, items: Sequence[int]) -> list[int]:
+        self.calls.append([*items])
+        return [put(db, n) for n in items]
+
+
+async def test_items_of_a_batch_job_that_wait_in_a_row_share_a_call(database: SqliteEngine) -> None:
+    job = PutAll()
+    async with OtherWriter(database):
+        before = [asyncio.ensure_future(database.write_batched(job, n)) for n in (1, 2, 3)]
+        between = asyncio.ensure_future(database.write(lambda db: put(db, 4)))
+        after = asyncio.ensure_future(database.write_batched(job, 5))
+    assert await asyncio.gather(*before, between, after) == [1, 2, 3, 4, 5]
+    assert job.calls == [[1, 2, 3], [5]]
+
+
+async def test_an_item_that_fails_in_a_batch_fails_alone(database: SqliteEngine) -> None:
+    await database.write(lambda db: put(db, 2))
+    job = PutAll()
+    async with OtherWriter(database):
+        tasks = [asyncio.ensure_future(database.write_batched(job, n)) for n in (1, 2, 3)]
+    first, taken, last = await asyncio.gather(*tasks, return_exceptions=True)
+    assert (first, last) == (1, 3)
+    assert isinstance(taken, sqlite3.IntegrityError)
+    assert job.calls == [[1, 2, 3], [1], [2], [3]]
+    assert await notes(database) == [1, 2, 3]
 
 
 async def test_a_failed_job_rolls_back_only_itself(database: SqliteEngine) -> None:
