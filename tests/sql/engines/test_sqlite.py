@@ -18,8 +18,10 @@ import pytest_asyncio
 from sqlalchemy import Connection, text
 
 from adapters.sql.engines import sqlite as sqlite_engine
+from adapters.sql.engines.engine import WatchedEngine
 from adapters.sql.engines.sqlite import CHECKPOINT_AFTER, MAX_JOBS_PER_COMMIT, SqliteEngine
 from adapters.sql.store import SqlStore, connect
+from adapters.sql.tickets import store_requests
 from bot.ports import Appended, Conflict
 from tests.sql.outbox_steps import next_keys
 from tests.sql.samples import at, change, message, opened, opening, wrote
@@ -152,6 +154,34 @@ async def test_items_of_a_batch_job_that_wait_in_a_row_share_a_call(database: Sq
         after = asyncio.ensure_future(database.write_batched(job, 5))
     assert await asyncio.gather(*before, between, after) == [1, 2, 3, 4, 5]
     assert job.calls == [[1, 2, 3], [5]]
+
+
+async def test_openings_and_changes_that_wait_are_stored_by_one_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+
+    def counted(db: Connection, acts: Sequence[Any]) -> list[Any]:
+        calls.append(len(acts))
+        return store_requests(db, acts)
+
+    monkeypatch.setattr("adapters.sql.tickets.store_requests", counted)
+    async with connect(f"sqlite:///{tmp_path}/x.db") as store:
+        assert isinstance(store.engine, WatchedEngine)
+        sqlite = store.engine.inner
+        assert isinstance(sqlite, SqliteEngine)
+        for account in ("acme", "beta", "coda"):
+            await store.open(account, account, opening(message(f"m-{account}"), account=account))
+        calls.clear()
+        async with OtherWriter(sqlite):
+            acts = [
+                asyncio.ensure_future(store.append(f"a-{key}", change(1, ticket=key, events=(wrote(),))))
+                for key in ("ACME-1", "BETA-1", "CODA-1")
+            ] + [asyncio.ensure_future(store.open(f"o{n}", "acme", opening())) for n in range(3)]
+        assert {(kept.ticket, type(kept)) for kept in await asyncio.gather(*acts)} == {
+            (key, Appended) for key in ("ACME-1", "BETA-1", "CODA-1", "ACME-2", "ACME-3", "ACME-4")
+        }
+    assert calls == [6]
 
 
 async def test_an_item_that_fails_in_a_batch_fails_alone(database: SqliteEngine) -> None:
