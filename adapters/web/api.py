@@ -21,6 +21,7 @@ from pydantic import BaseModel, ValidationError
 
 from adapters.web.openapi import document
 from adapters.web.server import Handler, Route
+from bot.api import documents
 from bot.api.acting import Body, Call
 from bot.api.faults import ApiFault, invalid
 from bot.api.operations import OPERATIONS, PREFIX, Operation, Request
@@ -134,6 +135,7 @@ def _log_late(task: asyncio.Future[web.Response]) -> None:
 
 def api_routes(desk: Desk, store: ApiStore, access: ApiAccess) -> list[Route]:
     """The routes of all operations, and of their description."""
+    documents.build()
     described = json.dumps(document()).encode()
 
     async def describe(request: web.Request, token: Token) -> web.Response:

@@ -55,6 +55,13 @@ class Document(BaseModel):
     )
 
 
+def build(kind: type[BaseModel] = Document) -> None:
+    """Builds the documents of a kind now, so that no request waits for it."""
+    for document in kind.__subclasses__():
+        document.model_rebuild()
+        build(document)
+
+
 class Due(Document):
     """The promise that is due first."""
 

@@ -14,6 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from adapters.web.openapi import document
+from bot.api.documents import Document, build
 from bot.api.operations import OPERATIONS
 from tests.harness import ALICE, DESK_FILE, S2
 from tests.pager.test_webhooks import WEBHOOKS
@@ -30,6 +31,22 @@ async def output_of(folder: Path, *words: str) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(*words, cwd=folder, stdout=pipe, stderr=both)
     said, _ = await process.communicate()
     return process.returncode or 0, said.decode()
+
+
+def test_documents_are_built_with_the_routes_and_not_when_they_are_imported() -> None:
+    """No request waits half a second for them, and no command that shows none."""
+
+    class Late(Document):
+        key: str
+
+    class Later(Late):
+        summary: str
+
+    assert not Late.__pydantic_complete__
+    assert not Later.__pydantic_complete__
+    build()
+    assert Late.__pydantic_complete__
+    assert Later.__pydantic_complete__
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")

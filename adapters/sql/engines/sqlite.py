@@ -48,6 +48,9 @@ class _QueuedJob:
     context: Context
     """The caller's, so that the job's log lines carry its trace; in a shared call, the first one's."""
 
+    def run(self, db: Connection) -> Any:
+        return self.item(db) if self.job is None else self.job(db, [self.item])[0]
+
 
 @dataclass(frozen=True, slots=True)
 class _Failed:
@@ -103,15 +106,15 @@ class SqliteEngine:
         self, job: Job[T], committed: Callable[[T], None] | None = None, *, long: bool = False
     ) -> T:
         """See Engine. If a commit fails, all jobs in it raise sqlite3.Error."""
-        return await self._queued(None, job, committed)
+        return await self._enqueue(None, job, committed)
 
     async def write_batched(
         self, job: BatchJob[A, T], item: A, committed: Callable[[T], None] | None = None
     ) -> T:
         """See Engine. All jobs share commits here; items of one job that wait in a row share a call too."""
-        return await self._queued(job, item, committed)
+        return await self._enqueue(job, item, committed)
 
-    async def _queued(
+    async def _enqueue(
         self, job: BatchJob[Any, T] | None, item: Any, committed: Callable[[T], None] | None
     ) -> T:
         self._refuse_if_closed()
@@ -224,13 +227,11 @@ class SqliteEngine:
 
     def _outcomes(self, job: BatchJob[Any, Any] | None, works: list[_QueuedJob]) -> list[Any]:
         """Runs the items of a batch job as one; if it fails with several, and other jobs, one by one."""
-        if job is None:
-            return [self._outcome(work, work.item) for work in works]
-        if len(works) > 1:
+        if job is not None and len(works) > 1:
             values = self._outcome(works[0], lambda db: job(db, [work.item for work in works]))
             if not isinstance(values, _Failed):
-                return list(values)
-        return [self._outcome(work, lambda db, work=work: job(db, [work.item])[0]) for work in works]  # type: ignore[misc]
+                return [*values]
+        return [self._outcome(work, work.run) for work in works]
 
     def _outcome(self, work: _QueuedJob, job: Job[Any]) -> Any:
         """Runs a job for `work` and returns its result. If it fails, only its own changes are rolled back."""

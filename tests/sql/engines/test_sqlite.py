@@ -7,7 +7,6 @@ import os
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Sequence
-from contextlib import closing
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
@@ -78,36 +77,6 @@ async def test_the_connection_is_durable(database: SqliteEngine) -> None:
         for name in ("journal_mode", "synchronous", "foreign_keys")
     ]
     assert found == ["wal", 2, 1]
-
-
-async def test_a_start_waits_for_another_process_that_creates_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    other = sqlite3.connect(tmp_path / "new.db", isolation_level=None, check_same_thread=False)
-    other.execute("BEGIN IMMEDIATE")
-    other.execute("CREATE TABLE note (n INTEGER UNIQUE)")
-    began: list[str] = []
-
-    class Watched(sqlite3.Connection):
-        def execute(self, sql: str, values: Any = (), /) -> sqlite3.Cursor:
-            if sql == "BEGIN EXCLUSIVE" and not began:
-                began.append(sql)
-                threading.Timer(0.05, other.execute, ("COMMIT",)).start()
-            return super().execute(sql, values)
-
-    monkeypatch.setattr("adapters.sql.engines.sqlite.sqlite3.connect", Watched)
-    database = SqliteEngine(tmp_path / "new.db")
-    other.close()
-    assert (began, await notes(database)) == (["BEGIN EXCLUSIVE"], [])
-    await database.close()
-
-
-async def test_a_start_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite_engine, "BUSY_SECONDS", 0.0)
-    with closing(sqlite3.connect(tmp_path / "new.db", isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(sqlite3.OperationalError, match="database is locked"):
-            SqliteEngine(tmp_path / "new.db")
 
 
 async def test_jobs_run_in_order(database: SqliteEngine) -> None:
