@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -38,6 +38,11 @@ def entries(text: str) -> dict[str, str]:
 @cache
 def glossary() -> dict[str, str]:
     return entries((REPOSITORY / "tests" / "glossary.txt").read_text(encoding="utf-8"))
+
+
+@cache
+def defined_by(source: str) -> Sequence[tuple[str, int]]:
+    return [*definitions(ast.parse(source))]
 
 
 def definitions(tree: ast.Module) -> Iterator[tuple[str, int]]:
@@ -83,6 +88,7 @@ def _is_logging(func: ast.expr) -> bool:
             return False
 
 
+@cache
 def replacement(name: str) -> str | None:
     """What to write instead of a name; None if the name may stay."""
     known, bare = glossary(), name.lstrip("_")
@@ -98,7 +104,7 @@ def faults(root: Path) -> list[str]:
             if place.startswith(HISTORY) or "node_modules" in path.parts:
                 continue
             folders = [(part, 1) for part in (path.parent.name, path.stem)]
-            for name, line in (*folders, *definitions(ast.parse(path.read_text(encoding="utf-8")))):
+            for name, line in (*folders, *defined_by(path.read_text(encoding="utf-8"))):
                 if (new := replacement(name)) is not None:
                     found.append(f"{place}:{line} {name}: write {new}")
     return found

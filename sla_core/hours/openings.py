@@ -70,7 +70,7 @@ def instant_of(naive: datetime, zone: tzinfo) -> datetime:
     """
     aware = naive.replace(tzinfo=zone)
     late = aware.astimezone(UTC)
-    if late.astimezone(zone).replace(tzinfo=None) == naive:
+    if late.astimezone(zone) == aware:
         return late
     early = aware.replace(fold=1).astimezone(UTC)
     after = late.astimezone(zone).utcoffset()

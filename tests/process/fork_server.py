@@ -21,12 +21,14 @@ from contextlib import suppress
 from importlib import import_module
 
 from bot.__main__ import main
+from bot.api import documents
 
 LOADED = (
     "adapters.slack.adapter",
     "adapters.sql.engines.postgres",
     "adapters.sql.migrate",
     "adapters.sql.store",
+    "adapters.web.api",
     "adapters.web.client",
     "adapters.web.server",
     "adapters.worker_pool",
@@ -95,6 +97,7 @@ def _report(status: int, *others: int) -> None:
 if __name__ == "__main__":
     for module in LOADED:
         import_module(module)
+    documents.build()
     gc.collect()
     gc.freeze()
     chosen = serve(socket.socket(fileno=int(sys.argv[1])))

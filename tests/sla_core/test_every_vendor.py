@@ -287,9 +287,15 @@ def test_the_walk_s_days_off() -> None:
 
 @pytest.mark.parametrize("business_hours", HOURS_BY_CALENDAR)
 def test_the_walk_s_short_cuts(business_hours: str) -> None:
-    """Sums and the list of days, held against taking one minute after another."""
+    """Quarters, sums and the list of days, held against taking one minute after another."""
     minutes = oracle.minutes_of(business_hours)
     pick = random.Random(business_hours)
+    office = HOURS_BY_CALENDAR[business_hours]
+    for _ in range(2000):
+        minute = pick.randrange(len(minutes.open))
+        at = oracle.instant(minute * 60)
+        here = at.astimezone(office.zone)
+        assert minutes.open[minute] == (office.day_off(here.date()) is None and office.hours(here, at))
     for _ in range(100):
         start = pick.randrange(60 * 24 * 30, 60 * 24 * 365 * 5)
         at, left = start, 240

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
+from itertools import islice, product
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import pytest
 
@@ -38,6 +39,8 @@ PEOPLE_OF_THE_FILE = [*AGENTS, ("tess", "T0VENDOR")]
 HERE = ["C0ACME", "C0BETA", "C0LOUNGE", "C0TRIAGE", "direct"]
 FROM = [*((channel, False) for channel in HERE), ("C0ACME", True), ("C0TRIAGE", True)]
 """Channels, and the app's own page where it claims the channels that matter."""
+one_in = pytest.mark.parametrize("one_in", [3, pytest.param(1, marks=pytest.mark.soak)])
+"""Each claim tries a third of the requests, and the next claim another third; `make soak` takes all."""
 
 
 @pytest.fixture
@@ -59,51 +62,58 @@ def place_of(day: DayOfRequests, who: Person, channel: str) -> str:
     return day.at.slack.dm(who).id if channel == "direct" else channel
 
 
+T = TypeVar("T")
+
+
+def share(requests: Iterable[T], claim: tuple[str, str], one_in: int) -> Iterator[T]:
+    return islice(requests, CLAIMS.index(claim) % one_in, None, one_in)
+
+
 async def done_since(day: DayOfRequests, before: tuple[Event, ...]) -> list[Event]:
     after = await day.at.store.load(KEY)
     return [e for e in after[len(before) :] if getattr(e, "by", THE_CLOCK) != THE_CLOCK]
 
 
+@one_in
 @pytest.mark.parametrize("claim", CLAIMS, ids="-".join)
-async def test_every_button_from_everywhere(day: DayOfRequests, claim: tuple[str, str]) -> None:
+async def test_every_button_from_everywhere(day: DayOfRequests, claim: tuple[str, str], one_in: int) -> None:
     at, (name, team) = day.at, claim
     who = at.people[name]
-    for action, route in BUTTONS.items():
-        for channel, home in FROM:
-            before = await at.store.load(KEY)
-            where = place_of(day, who, channel)
-            payload = forged.pressed(at, who, team, where, action, KEY)
-            if home:
-                payload = forged.on_home(at, who, payload, where)
-            ack = await forged.deliver(at, payload)
-            assert ack.status == 200
-            done, asked = await done_since(day, before), at.slack.modal_of(who)
-            if not may(route.who, claim, "" if home else channel):
-                about = (action, channel, home)
-                assert done == [], about
-                assert asked is None or asked.callback_id == "", about
-            while at.slack.modal_of(who):
-                await at.slack.close_modal(who)
+    for (action, route), (channel, home) in share(product(BUTTONS.items(), FROM), claim, one_in):
+        before = await at.store.load(KEY)
+        where = place_of(day, who, channel)
+        payload = forged.pressed(at, who, team, where, action, KEY)
+        if home:
+            payload = forged.on_home(at, who, payload, where)
+        ack = await forged.deliver(at, payload)
+        assert ack.status == 200
+        done, asked = await done_since(day, before), at.slack.modal_of(who)
+        if not may(route.who, claim, "" if home else channel):
+            about = (action, channel, home)
+            assert done == [], about
+            assert asked is None or asked.callback_id == "", about
+        while at.slack.modal_of(who):
+            await at.slack.close_modal(who)
     events = await at.store.load(KEY)
     if claim in AGENTS:
         assert any(getattr(e, "by", THE_CLOCK).id.endswith(who.id) for e in events)
 
 
+@one_in
 @pytest.mark.parametrize("claim", CLAIMS, ids="-".join)
-async def test_every_form_with_forged_memory(day: DayOfRequests, claim: tuple[str, str]) -> None:
+async def test_every_form_with_forged_memory(day: DayOfRequests, claim: tuple[str, str], one_in: int) -> None:
     at, (name, team) = day.at, claim
     who, version = at.people[name], (await at.store.load(KEY))[0].version  # type: ignore[union-attr]
     values = {"text": "words", "severity": ["S1"], "person": ["bob"], "because": ["workaround"], "next": "x"}
-    for form, route in FORMS.items():
-        for channel in HERE:
-            before = await at.store.load(KEY)
-            context = {"ticket": KEY, "place": f"slack:{place_of(day, who, channel)}", "version": version}
-            ack = await forged.deliver(at, forged.sent(at, who, team, form, context, values))
-            assert ack.status == 200
-            if form == "reply" and claim in AGENTS:
-                assert len(await done_since(day, before)) == 1, "who may, can"
-            if form == INTAKE or not may(route.who, claim, channel):
-                assert await done_since(day, before) == [], (form, channel)
+    for (form, route), channel in share(product(FORMS.items(), HERE), claim, one_in):
+        before = await at.store.load(KEY)
+        context = {"ticket": KEY, "place": f"slack:{place_of(day, who, channel)}", "version": version}
+        ack = await forged.deliver(at, forged.sent(at, who, team, form, context, values))
+        assert ack.status == 200
+        if form == "reply" and claim in AGENTS:
+            assert len(await done_since(day, before)) == 1, "who may, can"
+        if form == INTAKE or not may(route.who, claim, channel):
+            assert await done_since(day, before) == [], (form, channel)
 
 
 async def test_forms_of_other_versions_and_of_nobodys(day: DayOfRequests) -> None:
