@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +36,16 @@ FLAGS = (
     "--remote-debugging-port=0",
 )
 
+LEFT = "Inspected target navigated or closed"
+"""What the browser says of a script whose page is gone."""
+
 
 class BrowserFault(Exception):
     """The browser failed to do something."""
+
+
+class PageLeft(BrowserFault):
+    """The browser went on to another page while a script ran in this one."""
 
 
 def found() -> str | None:
@@ -55,16 +62,20 @@ class Page:
         self._numbers = itertools.count(1)
 
     async def call(self, method: str, **params: Any) -> dict[str, Any]:
-        """Sends a command and returns its answer; ignores events in between."""
+        """Sends a command and returns its answer; ignores events in between. Raises BrowserFault."""
         number = next(self._numbers)
-        async with asyncio.timeout(PATIENCE):
-            await self._socket.send_json({"id": number, "method": method, "params": params})
-            while True:
-                answer = json.loads(await self._socket.receive_str())
-                if answer.get("id") == number:
-                    break
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._socket.send_json({"id": number, "method": method, "params": params})
+                while True:
+                    answer = json.loads(await self._socket.receive_str())
+                    if answer.get("id") == number:
+                        break
+        except TimeoutError:
+            raise BrowserFault(f"{method}: no answer within {PATIENCE:g} s") from None
         if "error" in answer:
-            raise BrowserFault(f"{method}: {answer['error']['message']}")
+            says = answer["error"]["message"]
+            raise (PageLeft if says == LEFT else BrowserFault)(f"{method}: {says}")
         result: dict[str, Any] = answer["result"]
         return result
 
@@ -78,12 +89,14 @@ class Page:
         return answer["result"].get("value")
 
     async def until(self, what: str, script: str, *given: Any) -> Any:
-        """Waits for a true value of the function. Raises BrowserFault with the page's text."""
+        """Waits for a true value, over any change of page. Raises BrowserFault with the page's text."""
         try:
             async with asyncio.timeout(PATIENCE):
-                while not (value := await self.run(script, *given)):
+                while True:
+                    with suppress(PageLeft):
+                        if value := await self.run(script, *given):
+                            return value
                     await asyncio.sleep(0.05)
-                return value
         except TimeoutError:
             seen = await self.run("() => document.body.innerText")
             raise BrowserFault(f"no {what} within {PATIENCE:g} s; the page says:\n{seen}") from None

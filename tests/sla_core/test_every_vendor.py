@@ -293,9 +293,9 @@ def test_the_walk_s_short_cuts(business_hours: str) -> None:
     office = HOURS_BY_CALENDAR[business_hours]
     for _ in range(2000):
         minute = pick.randrange(len(minutes.open))
-        at = oracle.instant(minute * 60)
-        here = at.astimezone(office.zone)
-        assert minutes.open[minute] == (office.day_off(here.date()) is None and office.hours(here, at))
+        instant = oracle.instant(minute * 60)
+        here = instant.astimezone(office.zone)
+        assert minutes.open[minute] == (office.day_off(here.date()) is None and office.hours(here, instant))
     for _ in range(100):
         start = pick.randrange(60 * 24 * 30, 60 * 24 * 365 * 5)
         at, left = start, 240
