@@ -106,7 +106,8 @@ class Postgres:
 
     def _create(self, name: str, template: str) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            made = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+            # Without fsync, to copy files costs a third of writing them to the log.
+            made = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
             connection.execute(made.format(sql.Identifier(name), sql.Identifier(template)))
 
     def drop(self, url: str) -> None:
