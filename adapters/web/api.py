@@ -11,6 +11,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from hashlib import sha256
 from typing import Any, Protocol
 from uuid import uuid4
@@ -19,7 +20,6 @@ import structlog
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from adapters.web.openapi import document
 from adapters.web.server import Handler, Route
 from bot.api import documents
 from bot.api.acting import Body, Call
@@ -133,13 +133,20 @@ def _log_late(task: asyncio.Future[web.Response]) -> None:
         log.error("an API request failed after its answer", exc_info=fault)
 
 
+@cache
+def _described() -> bytes:
+    # Loaded when somebody reads it, since few do and it takes a tenth of a start.
+    from adapters.web.openapi import document
+
+    return json.dumps(document()).encode()
+
+
 def api_routes(desk: Desk, store: ApiStore, access: ApiAccess) -> list[Route]:
     """The routes of all operations, and of their description."""
     documents.build()
-    described = json.dumps(document()).encode()
 
     async def describe(request: web.Request, token: Token) -> web.Response:
-        return web.Response(body=described, content_type=_JSON)
+        return web.Response(body=await asyncio.to_thread(_described), content_type=_JSON)
 
     routes: list[Route] = [
         (operation.method, operation.path, access.guarded(_Endpoint(desk, store, operation).answer))

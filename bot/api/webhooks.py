@@ -54,7 +54,9 @@ async def draw(desk: Desk, message: Message) -> Notice:
     said = WebhookDocument(
         type=type_of(type(event).__name__),
         timestamp=event.at,
-        data=documents.WebhookData(ticket=whole, seq=seq, kind=type(event).__name__, event=event),
+        data=documents.WebhookData(
+            ticket=whole, seq=seq, kind=type(event).__name__, event=documents.RecordedEvent(event)
+        ),
     )
     return Notice((said.model_dump_json(),))
 

@@ -227,10 +227,6 @@ async def _cancel_all(tasks: Sequence[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-GC_THRESHOLD = 20_000
-"""The first gc threshold, in objects; Python's default of 700 suits small programs."""
-
-
 def freeze_loaded_objects() -> None:
     """Excludes everything that is loaded now from garbage collection.
 
@@ -239,4 +235,3 @@ def freeze_loaded_objects() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(GC_THRESHOLD, 20, 20)
