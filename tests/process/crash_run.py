@@ -25,7 +25,7 @@ from demo.slack import Channel, FakeSlack, Message, Person
 from sla_core.events import Event
 from tests.desk_file import account
 from tests.harness import DESK_FILE, S1, S2
-from tests.process.desk_process import DeskProcess
+from tests.process.desk_process import HASTY, DeskProcess
 from tests.process.expected_messages import ExpectedMessages, PostedMessages, delivery_faults, mark
 from tests.process.live_site import CALM_PAGING, LiveSite
 from tests.process.slack_proxy import HeldCall, SlackProxy, first_to_come, nth_call
@@ -109,10 +109,17 @@ class CrashRun(LiveSite):
     """Desks are killed and started again while people act: one on a file, or several on one PostgreSQL."""
 
     def __init__(
-        self, folder: Path, seed: int, lives: int, speed: float, database: str = "", replicas: int = 1
+        self,
+        folder: Path,
+        seed: int,
+        lives: int,
+        speed: float,
+        database: str = "",
+        replicas: int = 1,
+        module: str = HASTY,
     ) -> None:
         super().__init__(folder, speed, FRIDAY_MORNING, RETRIES)
-        self._database = database
+        self._database, self._module = database, module
         self.random = Random(seed)
         self.gates = [UnreliableSlack(self.slack, Random(seed + nth)) for nth in range(1, replicas + 1)]
         self.proxy = self.unreliable = self.gates[0]
@@ -166,7 +173,7 @@ class CrashRun(LiveSite):
     async def starts(self, seat: int = 0) -> DeskProcess:
         """Starts a process in a seat. Returns before it accepts calls."""
         given = self.environment | {"SLACK_API_URL": self.gates[seat].url}
-        self.desk = desk = self.seats[seat] = await DeskProcess.spawn(self.folder, **given)
+        self.desk = desk = self.seats[seat] = await DeskProcess.spawn(self.folder, self._module, **given)
         self.desks.append(desk)
         self._arrivals.append(asyncio.create_task(self._is_found(desk)))
         return desk

@@ -18,6 +18,8 @@ STOPS_WITHIN = 30.0
 """Seconds for a stop: three times those that it has, for a busy machine."""
 TOKEN, SECRET = "xoxb-frontline", "signing-secret-of-the-app"
 """What FakeSlack expects of the desk, and signs with."""
+HASTY = "tests.process.hasty_desk"
+"""The module of a desk that does not wait for Slack's rate limits; "bot" is one that does."""
 OURS = ("SLACK_", "FRONTLINE_", "MICROSOFT_", "DATABASE_URL", "HOST", "PORT", "COVERAGE")
 
 
@@ -67,7 +69,7 @@ class DeskProcess:
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
-    async def spawn(cls, folder: Path, module: str = "bot", **given: str) -> DeskProcess:
+    async def spawn(cls, folder: Path, module: str = HASTY, **given: str) -> DeskProcess:
         """Returns at once: it may not listen yet. `module` runs the desk."""
         given = {"HOST": "127.0.0.1", "PORT": "0"} | given
         made = cls(await ForkedProcess.start(["serve"], folder, environment(**given), module))
@@ -76,7 +78,7 @@ class DeskProcess:
         return made
 
     @classmethod
-    async def start(cls, folder: Path, module: str = "bot", **given: str) -> DeskProcess:
+    async def start(cls, folder: Path, module: str = HASTY, **given: str) -> DeskProcess:
         """Returns when it listens, on a port of its own choice."""
         made = await cls.spawn(folder, module, **given)
         try:

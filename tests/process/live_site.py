@@ -17,7 +17,7 @@ from adapters.sql.store import connect
 from demo.slack import Channel, FakeSlack, Message, Person, SubmitReply
 from sla_core.events import Event
 from tests.harness import DESK_FILE
-from tests.process.desk_process import SECRET, TOKEN, DeskProcess
+from tests.process.desk_process import HASTY, SECRET, TOKEN, DeskProcess
 from tests.process.slack_proxy import SlackProxy
 from tests.waiting import eventually
 
@@ -92,7 +92,7 @@ class LiveSite:
     def database(self) -> str:
         return f"sqlite:///{self.folder}/frontline.db"
 
-    async def opens(self, module: str = "bot", **other: str) -> DeskProcess:
+    async def opens(self, module: str = HASTY, **other: str) -> DeskProcess:
         """Start the desk, again if need be; Slack sends to where it listens now."""
         self.desk = await DeskProcess.start(self.folder, module, **{**self.environment, **other})
         self.slack.bot_url = self.desk.events

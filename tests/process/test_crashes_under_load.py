@@ -84,7 +84,7 @@ def told(capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest) -> 
 @pytest.mark.parametrize("seed", [11, 12, 13, 14])
 async def test_many_kills_under_load_for_long(tmp_path: Path, told: Callable[[int], None], seed: int) -> None:
     """engine.md 3: two hundred kills, fifty to a seed; something of every kind was owed, and was said."""
-    site = CrashRun(tmp_path, seed, lives=24, speed=300)
+    site = CrashRun(tmp_path, seed, lives=24, speed=300, module="bot")
     await crash_run(site, 50, told)
     assert all(site.all_messages[kind] for kind in KINDS), site.all_messages
 
@@ -95,6 +95,6 @@ async def test_a_long_storm_of_kills_with_replicas(
     postgres: Postgres, tmp_path: Path, told: Callable[[int], None], seed: int
 ) -> None:
     """The same two hundred on PostgreSQL, with two replicas."""
-    site = CrashRun(tmp_path, seed, 36, 600, postgres.fresh(), replicas=2)
+    site = CrashRun(tmp_path, seed, 36, 600, postgres.fresh(), replicas=2, module="bot")
     await crash_run(site, 50, told)
     assert all(site.all_messages[kind] for kind in KINDS), site.all_messages
