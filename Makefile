@@ -37,8 +37,8 @@ $(READY): pyproject.toml requirements.lock
 	$(call step,frontline command,$(PIP) install --no-deps --no-build-isolation -e .)
 	@touch $@
 
-# Two workers a core: many tests wait for processes, and leave the core to another.
-WORKERS := $(shell $(PYTHON) -c "import os; print(2 * (os.cpu_count() or 1))")
+# Three workers for two cores: some tests wait for processes, and leave the core to another.
+WORKERS := $(shell $(PYTHON) -c "import os; n = os.cpu_count() or 1; print(n + (n + 1) // 2)")
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 test: setup ## every check, and the tests on all cores beside it (TEST_ARGS=…)
