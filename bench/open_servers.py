@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import re
@@ -29,6 +30,7 @@ from bench.load import pinned
 from bench.naive import orm_accounts, orm_open
 from bench.opens import SECRET, SUMMARY, TICKETS
 from bench.stock import ACCOUNTS, CAST, account_id, channel_id, desk_file
+from bot.cli.app import GC_THRESHOLDS
 from bot.clock import WallClock
 from bot.config.directory import Directory
 from bot.config.settings import load_desk
@@ -55,6 +57,7 @@ async def ours(folder: Path) -> AsyncIterator[tuple[Handler, list[str]]]:
         desk = Desk(store, WallClock(), Directory(load_desk(file)), {"slack": slack})
         await slack.start()
         samples = [await _sample(desk, channel_id(nth)) for nth in range(ACCOUNTS)]
+        gc.set_threshold(*GC_THRESHOLDS)
         runtime.freeze_loaded_objects()
         yield slack.routes(dispatch(desk))[0][2], samples
         await slack.close()

@@ -36,7 +36,11 @@ FLAGS = (
     "--remote-debugging-port=0",
 )
 
-LEFT = "Inspected target navigated or closed"
+LEFT = (
+    "Inspected target navigated or closed",
+    "Execution context was destroyed.",
+    "Cannot find context with specified id",
+)
 """What the browser says of a script whose page is gone."""
 
 
@@ -45,7 +49,7 @@ class BrowserFault(Exception):
 
 
 class PageLeft(BrowserFault):
-    """The browser went on to another page while a script ran in this one."""
+    """The page was left or closed while a script ran in it."""
 
 
 def found() -> str | None:
@@ -75,7 +79,7 @@ class Page:
             raise BrowserFault(f"{method}: no answer within {PATIENCE:g} s") from None
         if "error" in answer:
             says = answer["error"]["message"]
-            raise (PageLeft if says == LEFT else BrowserFault)(f"{method}: {says}")
+            raise (PageLeft if says in LEFT else BrowserFault)(f"{method}: {says}")
         result: dict[str, Any] = answer["result"]
         return result
 
@@ -98,7 +102,10 @@ class Page:
                             return value
                     await asyncio.sleep(0.05)
         except TimeoutError:
-            seen = await self.run("() => document.body.innerText")
+            try:
+                seen = await self.run("() => document.body.innerText")
+            except PageLeft:
+                seen = "(it was left just now)"
             raise BrowserFault(f"no {what} within {PATIENCE:g} s; the page says:\n{seen}") from None
 
     async def set_viewport(self, width: int, height: int, scale: float = 1.0, dark: bool = False) -> None:

@@ -135,7 +135,7 @@ def _log_late(task: asyncio.Future[web.Response]) -> None:
 
 @cache
 def _described() -> bytes:
-    # Loaded when somebody reads it, since few do and it takes a tenth of a start.
+    # Imported and built for its first reader: few read it, and it would take a tenth of each start.
     from adapters.web.openapi import document
 
     return json.dumps(document()).encode()
@@ -144,6 +144,9 @@ def _described() -> bytes:
 def api_routes(desk: Desk, store: ApiStore, access: ApiAccess) -> list[Route]:
     """The routes of all operations, and of their description."""
     documents.build()
+    for operation in OPERATIONS:
+        for model in filter(None, (operation.parameters, operation.body)):
+            model.model_rebuild()
 
     async def describe(request: web.Request, token: Token) -> web.Response:
         return web.Response(body=await asyncio.to_thread(_described), content_type=_JSON)

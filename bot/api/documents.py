@@ -56,13 +56,15 @@ class Document(BaseModel):
 
 
 class RecordedEvent(RootModel[Event]):
-    """An event with all that was recorded of it. A model of its own, so that documents share its schema."""
+    """An event with all that was recorded of it."""
+
+    # A model of its own: otherwise each document that holds an event would read all docstrings again.
 
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True, defer_build=True)
 
 
 def build() -> None:
-    """Builds all documents now, so that no request waits for it."""
+    """Builds all documents now, so that no request waits for it and no two threads do it."""
     RecordedEvent.model_rebuild()
     _build(Document)
 

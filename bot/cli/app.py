@@ -19,7 +19,7 @@ from bot.faults import OperatorFault
 TRY_OUT, POLICY, OPERATE = "Have a look", "Policies", "Operate"
 
 GC_THRESHOLDS = 20_000, 20, 20
-"""Python's own suit small programs: by them, a sixth of a start searches what was just loaded for garbage."""
+"""Python's own suit small programs: with them, a sixth of a start looks for garbage among imports."""
 
 _EPILOG = """\b
 frontline COMMAND --help tells more about a command, with examples.

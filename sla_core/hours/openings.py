@@ -70,6 +70,7 @@ def instant_of(naive: datetime, zone: tzinfo) -> datetime:
     """
     aware = naive.replace(tzinfo=zone)
     late = aware.astimezone(UTC)
+    # Within one zone, == compares what the clocks show: it is False only for a skipped time.
     if late.astimezone(zone) == aware:
         return late
     early = aware.replace(fold=1).astimezone(UTC)

@@ -19,7 +19,7 @@ STOPS_WITHIN = 30.0
 TOKEN, SECRET = "xoxb-frontline", "signing-secret-of-the-app"
 """What FakeSlack expects of the desk, and signs with."""
 HASTY = "tests.process.hasty_desk"
-"""The module of a desk that does not wait for Slack's rate limits; "bot" is one that does."""
+"""The module of a desk that hardly waits for Slack's pace; "bot" keeps it."""
 OURS = ("SLACK_", "FRONTLINE_", "MICROSOFT_", "DATABASE_URL", "HOST", "PORT", "COVERAGE")
 
 

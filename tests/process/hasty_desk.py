@@ -1,4 +1,4 @@
-"""Runs `frontline` as if Slack limited nothing, for tests whose waits are not about its pace.
+"""Runs `frontline` with hundred times Slack's pace, for tests whose waits are not about it.
 
 python -m tests.process.hasty_desk serve
 """

@@ -1,4 +1,7 @@
-"""Every button, form and message, sent by every person from every channel, changes only what they may."""
+"""Every button, form and message, sent by every person from every channel, changes only what they may.
+
+Each person sends a third of them in `make test`, and all in `make soak`.
+"""
 
 from __future__ import annotations
 
@@ -66,6 +69,8 @@ T = TypeVar("T")
 
 
 def share(requests: Iterable[T], claim: tuple[str, str], one_in: int) -> Iterator[T]:
+    # Otherwise each would always meet the same channels.
+    assert all(len(channels) % one_in or one_in == 1 for channels in (FROM, HERE))
     return islice(requests, CLAIMS.index(claim) % one_in, None, one_in)
 
 
