@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.postgres import NoPostgres, Postgres, running
 
-# Nothing of the hundred thousands of objects that are loaded and collected is garbage. Not to look for any
+# Of the hundreds of thousands of objects that are loaded and collected, none is garbage. Not to look for any
 # until all are there, and never among them, saves a third of the collection's time.
 gc.disable()
 

@@ -144,9 +144,6 @@ def _described() -> bytes:
 def api_routes(desk: Desk, store: ApiStore, access: ApiAccess) -> list[Route]:
     """The routes of all operations, and of their description."""
     documents.build()
-    for operation in OPERATIONS:
-        for model in filter(None, (operation.parameters, operation.body)):
-            model.model_rebuild()
 
     async def describe(request: web.Request, token: Token) -> web.Response:
         return web.Response(body=await asyncio.to_thread(_described), content_type=_JSON)

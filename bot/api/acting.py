@@ -47,7 +47,7 @@ _Id = Annotated[str, Field(max_length=100)]
 class Body(BaseModel):
     """The body of a request. Unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, defer_build=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 _Text = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]

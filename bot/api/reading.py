@@ -44,7 +44,7 @@ AccountIds = Annotated[tuple[AccountId, ...], Field(max_length=50)]
 class Parameters(BaseModel):
     """The parameters of a query. Unknown ones are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, defer_build=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class NoParameters(Parameters):

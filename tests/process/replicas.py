@@ -13,7 +13,7 @@ from adapters.sql.tables import EPOCH
 from bot.ports import Priority
 from demo.slack import Message
 from sla_core.events import Event
-from tests.process.desk_process import DeskProcess
+from tests.process.desk_process import HASTY, DeskProcess
 from tests.process.live_site import LiveSite
 from tests.process.slack_proxy import CallFilter, HeldCall, SlackProxy
 
@@ -24,9 +24,9 @@ FRIDAY_MORNING = "2026-03-20T10:00:00+01:00"
 class Replicas(LiveSite):
     """A house whose desks share their work; what people do goes to any of those that are alive."""
 
-    def __init__(self, folder: Path, database: str, speed: float = 1) -> None:
+    def __init__(self, folder: Path, database: str, speed: float = 1, module: str = HASTY) -> None:
         super().__init__(folder, speed, at=FRIDAY_MORNING)
-        self._database = database
+        self._database, self._module = database, module
         self.desks: list[DeskProcess] = []
         self.proxies: list[SlackProxy] = []
         self.dead: set[int] = set()
@@ -56,7 +56,9 @@ class Replicas(LiveSite):
         self.proxies += proxies
         async with asyncio.TaskGroup() as group:
             starting = [
-                group.create_task(DeskProcess.start(self.folder, **given | {"SLACK_API_URL": proxy.url}))
+                group.create_task(
+                    DeskProcess.start(self.folder, self._module, **given | {"SLACK_API_URL": proxy.url})
+                )
                 for proxy in proxies
             ]
         self.desks += [task.result() for task in starting]

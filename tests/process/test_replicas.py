@@ -17,6 +17,7 @@ from demo.slack import Message, Person
 from sla_core.events import Breached, Opened, Warned
 from tests.harness import S2
 from tests.postgres import Postgres
+from tests.process.desk_process import HASTY
 from tests.process.replicas import Replicas
 from tests.process.slack_proxy import calls_saying, first_to_come, nth_call
 from tests.waiting import PATIENCE, eventually
@@ -142,9 +143,11 @@ async def test_replicas_together_test_the_pager_once_a_day(postgres: Postgres, t
         assert tests() == 1
 
 
-async def crash_run(postgres: Postgres, folder: Path, tickets: int, kills: int, restarts: int) -> None:
+async def crash_run(
+    postgres: Postgres, folder: Path, tickets: int, kills: int, restarts: int, module: str = HASTY
+) -> None:
     """Everyone asks at once, through any replica; replicas are killed and replaced, PostgreSQL restarts."""
-    async with Replicas(folder, postgres.fresh(), speed=1200) as site:
+    async with Replicas(folder, postgres.fresh(), 1200, module) as site:
         await site.joined(3)
         crowd = [site.slack.person(f"Customer {number}") for number in range(tickets)]
         site.acme.members.extend(person.id for person in crowd)
@@ -218,4 +221,4 @@ async def crash_run(postgres: Postgres, folder: Path, tickets: int, kills: int, 
 @pytest.mark.soak
 async def test_under_load_for_long(postgres: Postgres, tmp_path: Path) -> None:
     """engine.md 3, 5, with people who write meanwhile."""
-    await crash_run(postgres, tmp_path, tickets=30, kills=10, restarts=20)
+    await crash_run(postgres, tmp_path, tickets=30, kills=10, restarts=20, module="bot")

@@ -24,7 +24,6 @@ from tests.sla_core.oracle_vendors import WORDS, Class, Word
 FIRST, LAST = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
 NOW = datetime(2027, 2, 1, 12, tzinfo=UTC)
 CLASSES = [cls for cls, words in WORDS.items() if words]
-AROUND_THE_CLOCK = [cls for cls in CLASSES if all(word.business_hours is None for word in WORDS[cls])]
 ACCOUNTS = ("acme", "globex", "initech")
 
 Gap = tuple[datetime, datetime]

@@ -34,7 +34,7 @@ async def output_of(folder: Path, *words: str) -> tuple[int, str]:
 
 
 def test_documents_are_built_with_the_routes_and_not_when_they_are_imported() -> None:
-    """No request waits half a second for them, and no command that shows none."""
+    """No request waits for them, and no command that shows none."""
 
     class Late(Document):
         key: str
